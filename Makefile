@@ -1,0 +1,59 @@
+# One thin line each. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+.PHONY: help build test lint format docs report sample clean lock
+
+# The first of these that is there and is 3.11 to 3.13; or say which: make PYTHON=/path/to/python
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+VARS ?= {}
+export DBT_PROJECT_DIR := $(CURDIR)
+export DBT_PROFILES_DIR := $(CURDIR)
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+BIN := .venv/bin
+STAMP := .venv/.installed-$(shell cksum requirements.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
+
+help:     ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/'
+
+build: $(STAMP)  ## install what is missing, then raw tables to tested marts; VARS='{…}' sets dbt vars
+	$(BIN)/dbt build --vars '$(VARS)'
+
+test: $(STAMP)   ## all Python tests (the SQL tests run within the build)
+	$(BIN)/pytest
+
+lint: $(STAMP)   ## SQL by sqlfluff, Python by ruff and mypy
+	$(BIN)/sqlfluff lint --processes 2 models tests macros
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## what the linters can mend by themselves
+	$(BIN)/sqlfluff fix --processes 2 models tests
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(STAMP)   ## the documentation of every table as one page: target/static_index.html
+	$(BIN)/dbt docs generate --static
+
+report: $(STAMP) ## what the cleaning caught of the sample's known faults
+	$(BIN)/python -m crm_mining.report
+
+sample: $(STAMP) ## make the bundled sample again (the same bytes)
+	$(BIN)/python -m crm_mining.synth --customers 4000 --seed 7 --out seeds/sample
+
+lock:            ## resolve requirements.lock anew; needs uv
+	uv pip compile --quiet --universal --generate-hashes --no-strip-extras --extra dev pyproject.toml -o requirements.lock
+
+clean:           ## remove what builds leave behind; the warehouse and .venv stay
+	rm -rf target logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 to 3.13 found; name one: make PYTHON=/path/to/python"; exit 1; }
+	@echo "Installing into .venv with $(PYTHON): about a minute, once per lock"
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
