@@ -1,0 +1,47 @@
+with source as (
+    select * from {{ source('marketing', 'subscribers') }}
+),
+
+renamed as (
+    select
+        raw_row_id,
+        {{ read_text('subscriber_id') }} as subscriber_id,
+        {{ read_boolean('has_consent') }} as has_consent,
+        {{ read_timestamp('unsubscribed_at') }} as unsubscribed_at,
+        {{ person_columns() }},
+        {{ unreadable_values({
+            'has_consent': 'boolean', 'unsubscribed_at': 'timestamp', 'income': 'number',
+            'household_size': 'integer', 'created_at': 'timestamp', 'updated_at': 'timestamp',
+        }) }} as unreadable_values,
+        {{ row_hash() }} as content_hash,
+        unreadable_line,
+        {{ row_value('source') }} as raw_record
+    from source
+),
+
+keyed as (
+    select
+        *,
+        subscriber_id as source_key
+    from renamed
+),
+
+numbered as (
+    select
+        *,
+        {{ copy_number('updated_at') }} as copy_number,
+        first_value(content_hash) over ({{ copies_in_order('updated_at') }}) as kept_content_hash
+    from keyed
+),
+
+judged as (
+    select
+        *,
+        case when unreadable_line is not null then ['unreadable_line'] else list_filter([
+            case when source_key is null then 'no_key' end,
+            {{ duplicate_reason() }}
+        ], reason -> reason is not null) end as rejection_reasons
+    from numbered
+)
+
+select * from judged
