@@ -1,0 +1,69 @@
+{%- set vocabularies = [
+    ('stg_shop__products', 'shop.products', 'category'), ('stg_shop__orders', 'shop.orders', 'channel'),
+    ('stg_shop__orders', 'shop.orders', 'status'), ('stg_shop__orders', 'shop.orders', 'order_type'),
+    ('stg_shop__web_events', 'shop.web_events', 'event_name'), ('stg_support__tickets', 'support.tickets', 'channel'),
+    ('stg_support__tickets', 'support.tickets', 'category'), ('stg_support__tickets', 'support.tickets', 'priority'),
+    ('stg_support__tickets', 'support.tickets', 'status'), ('stg_crm__opportunities', 'crm.opportunities', 'stage'),
+    ('stg_crm__opportunities', 'crm.opportunities', 'lead_source'), ('stg_crm__opportunity_stages', 'crm.opportunity_stages', 'stage'),
+    ('stg_marketing__campaigns', 'marketing.campaigns', 'channel'),
+] -%}
+with counted as (
+    {% for model, source_table, column in vocabularies %}
+    select
+        '{{ source_table }}' as source_table,
+        '{{ column }}' as column_name,
+        {{ column }} as written_value,
+        count(*) as n_rows
+    from {{ ref(model) }}
+    where {{ column }} is not null
+    group by {{ column }}
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+-- The tables repeat few words, so that a word's most frequent spelling is its right one.
+words as (
+    select
+        source_table,
+        column_name,
+        lower({{ tidy_text('written_value') }}) as word,
+        arg_max({{ tidy_text('written_value') }}, (n_rows, written_value)) as usual_spelling,
+        sum(n_rows) as n_rows
+    from counted
+    group by all
+),
+
+typos as (
+    select
+        rare.source_table,
+        rare.column_name,
+        rare.word,
+        arg_max(frequent.usual_spelling, (frequent.n_rows, frequent.word)) as corrected_spelling
+    from words as rare
+    inner join words as frequent
+        on
+            frequent.source_table = rare.source_table
+            and frequent.column_name = rare.column_name
+            and frequent.n_rows >= rare.n_rows * {{ var('vocabulary_typo_ratio') }}
+            and length(frequent.word) > 2
+            and damerau_levenshtein(rare.word, frequent.word) = 1
+    group by rare.source_table, rare.column_name, rare.word
+),
+
+spelt as (
+    select
+        counted.source_table,
+        counted.column_name,
+        counted.written_value,
+        coalesce(typos.corrected_spelling, words.usual_spelling) as value,
+        case when typos.corrected_spelling is not null then 'vocabulary_typo' else 'usual_spelling' end as rule
+    from counted
+    inner join words
+        on
+            words.source_table = counted.source_table and words.column_name = counted.column_name
+            and words.word = lower({{ tidy_text('counted.written_value') }})
+    left join typos on typos.source_table = words.source_table and typos.column_name = words.column_name and typos.word = words.word
+)
+
+select * from spelt
+where value is distinct from written_value

@@ -1,0 +1,100 @@
+with texts as (
+    select * from {{ ref('int_person_texts') }}
+),
+
+name_words as (
+    select * from {{ ref('name_words') }}
+),
+
+-- 'Last, First' and 'First Last' in one field are taken apart where the parts are missing; 'van der', 'de la' go with the last.
+split as (
+    select
+        record_id,
+        title,
+        middle_name,
+        case
+            when first_name is not null or last_name is not null or full_name is null then first_name
+            when full_name like '%,%' then trim(split_part(full_name, ',', 2))
+            else trim(regexp_replace(full_name, '((?i:\b(?:von|van|de|del|della|di|da|du|la|le|den|der|zu|ter)\s+)*\S+(?:\s+(?i:jr|sr|ii|iii|phd|md)\.?)?)$', ''))
+        end as first_name,
+        case
+            when first_name is not null or last_name is not null or full_name is null then last_name
+            when full_name like '%,%' then trim(split_part(full_name, ',', 1))
+            else regexp_extract(full_name, '((?i:\b(?:von|van|de|del|della|di|da|du|la|le|den|der|zu|ter)\s+)*\S+(?:\s+(?i:jr|sr|ii|iii|phd|md)\.?)?)$', 1)
+        end as last_name
+    from texts
+),
+
+words as (
+    select
+        record_id,
+        part,
+        unnest(string_split(name, ' ')) as word,
+        generate_subscripts(string_split(name, ' '), 1) as position
+    from (
+        select record_id, 'first' as part, first_name as name from split
+        union all
+        select record_id, 'last' as part, last_name as name from split
+    )
+    where name is not null
+),
+
+matched_words as (
+    select
+        words.*,
+        name_words.kind,
+        name_words.canonical,
+        name_words.gender
+    from words
+    left join name_words
+        on
+            name_words.word = lower(replace(words.word, '.', ''))
+            or (name_words.word = 'm.' and words.word = 'M.')
+),
+
+-- Titles stand before the name and suffixes behind it; a part that is nothing but such words ('Don') is a name all the same.
+judged_words as (
+    select
+        *,
+        min(case when kind is distinct from 'title' then position end) over (partition by record_id, part) as first_name_position,
+        max(case when kind is distinct from 'suffix' then position end) over (partition by record_id, part) as last_name_position,
+        count(*) filter (where kind is null) over (partition by record_id, part) as n_name_words
+    from matched_words
+),
+
+sorted_words as (
+    select
+        *,
+        case
+            when n_name_words = 0 then 'name'
+            when kind = 'title' and position < first_name_position then 'title'
+            when kind = 'suffix' and position > last_name_position then 'suffix'
+            else 'name'
+        end as word_role
+    from judged_words
+),
+
+joined as (
+    select
+        record_id,
+        string_agg(word, ' ' order by position) filter (where part = 'first' and word_role = 'name') as first_name,
+        string_agg(word, ' ' order by position) filter (where part = 'last' and word_role = 'name') as last_name,
+        string_agg(canonical, ' ' order by part, position) filter (where word_role = 'title') as found_title,
+        string_agg(canonical, ' ' order by part, position) filter (where word_role = 'suffix') as suffix
+    from sorted_words
+    group by record_id
+),
+
+parts as (
+    select
+        split.record_id,
+        coalesce(split.title, joined.found_title) as title,
+        joined.first_name,
+        split.middle_name,
+        joined.last_name,
+        joined.suffix
+    from split
+    left join joined using (record_id)
+)
+
+select * from parts
