@@ -1,0 +1,23 @@
+with sources as (
+    select * from {{ ref('int_customer_sources') }}
+),
+
+records as (
+    select * from {{ ref('int_person_records_cleaned') }}
+),
+
+described as (
+    select
+        sources.record_id,
+        sources.customer_id,
+        sources.source,
+        sources.source_table,
+        sources.source_key,
+        sources.match_rule,
+        records.created_at,
+        records.updated_at
+    from sources
+    inner join records using (record_id)
+)
+
+select * from described

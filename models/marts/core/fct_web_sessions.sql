@@ -1,0 +1,55 @@
+with events as (
+    select * from {{ ref('int_web_events_cleaned') }}
+),
+
+sources as (
+    select * from {{ ref('int_customer_sources') }}
+),
+
+spaced as (
+    select
+        *,
+        coalesce(date_diff('second', lag(event_at) over (
+            partition by visitor_id order by event_at, source_key
+        ), event_at) > 60 * {{ var('session_gap_minutes') }}, true)::integer as is_new_session
+    from events
+),
+
+-- Where the source does not name the visit, a visitor's n-th visit begins after the n-th silence.
+numbered as (
+    select
+        *,
+        coalesce(session_id, visitor_id || '#' || sum(is_new_session) over (
+            partition by visitor_id order by event_at, source_key
+            rows between unbounded preceding and current row
+        )) as web_session_id
+    from spaced
+),
+
+sessions as (
+    select
+        web_session_id,
+        min(visitor_id) as visitor_id,
+        max(customer_id) as shop_customer_id,
+        min(event_at) as started_at,
+        max(event_at) as ended_at,
+        date_diff('second', min(event_at), max(event_at)) as duration_seconds,
+        count(*) as n_events,
+        count(distinct product_id) as n_products_viewed,
+        arg_min(traffic_source, (event_at, source_key)) as traffic_source,
+        arg_min(page, (event_at, source_key)) as entry_page,
+        coalesce(bool_or(event_name = 'add_to_cart'), false) as has_cart,
+        coalesce(bool_or(event_name = 'purchase'), false) as has_purchase
+    from numbered
+    group by web_session_id
+),
+
+joined as (
+    select
+        sessions.*,
+        sources.customer_id
+    from sessions
+    left join sources on sources.source_table = 'shop.customers' and sources.source_key = sessions.shop_customer_id
+)
+
+select * from joined
