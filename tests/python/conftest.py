@@ -1,0 +1,98 @@
+"""Builds of the warehouse, as a user runs them: the dbt command in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "seeds" / "sample"
+TESTS_ONLY = ["--exclude-resource-type", "unit_test"]
+
+
+@dataclass
+class Build:
+    """A finished dbt run."""
+
+    warehouse: Path
+    returncode: int
+    output: str
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.warehouse), read_only=True) as con:
+            return con.execute(sql).fetchall()
+
+
+def dbt_build(
+    folder: Path,
+    variables: Mapping[str, Any] | None = None,
+    *,
+    arguments: list[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    check: bool = True,
+) -> Build:
+    """Run `dbt build` with a warehouse, target and logs of its own below ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    warehouse = folder / "warehouse.duckdb"
+    command = [
+        str(Path(sys.executable).parent / "dbt"), "build", "--no-use-colors", "--target-path", str(folder / "target"),
+        "--log-path", str(folder / "logs"), "--vars", json.dumps(variables or {}), *(arguments or TESTS_ONLY),
+    ]  # fmt: skip
+    places = {"CRM_WAREHOUSE": str(warehouse), "DBT_PROJECT_DIR": str(ROOT), "DBT_PROFILES_DIR": str(ROOT)}
+    finished = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **places, **(environment or {})}, capture_output=True, text=True, check=False
+    )
+    output = finished.stdout + finished.stderr
+    if check and finished.returncode != 0:
+        pytest.fail(f"dbt build failed:\n{output[-6000:]}", pytrace=False)
+    return Build(warehouse, finished.returncode, output)
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """The parsed project, for runs within this process: they start in a second instead of ten."""
+    folder = tmp_path_factory.mktemp("manifest")
+    os.environ.update({"DBT_PROJECT_DIR": str(ROOT), "DBT_PROFILES_DIR": str(ROOT)})
+    parsed = dbtRunner().invoke(["parse", "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"), "--quiet"])
+    assert isinstance(parsed.result, Manifest)
+    return parsed.result
+
+
+def dbt_run_in_process(manifest: Manifest, folder: Path, variables: Mapping[str, Any], selection: str) -> Build:
+    """Run the selected models; their vars must be such as are read when a node runs, not when the project is parsed."""
+    messages: list[str] = []
+    runner = dbtRunner(manifest=manifest, callbacks=[lambda event: messages.append(event.info.msg)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CRM_WAREHOUSE", str(folder / "warehouse.duckdb"))
+        finished = runner.invoke(
+            ["run", "--quiet", "-s", selection, "--vars", json.dumps(dict(variables)), "--target-path", str(folder / "target"),
+             "--log-path", str(folder / "logs")]
+        )  # fmt: skip
+    return Build(folder / "warehouse.duckdb", 0 if finished.success else 1, "\n".join([*messages, str(finished.exception or "")]))
+
+
+@pytest.fixture(scope="session")
+def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """The bundled sample, built once for all tests."""
+    return dbt_build(tmp_path_factory.mktemp("sample"), {"raw_location": str(SAMPLE / "raw")})
+
+
+def table_hashes(warehouse: Path, schemas: tuple[str, ...] = ("marts", "intermediate")) -> dict[str, tuple[int, int | None]]:
+    """Per table its number of rows and the sum of its rows' hashes: equal for equal content in any order."""
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        names = con.execute(
+            "select schema_name || '.' || table_name from duckdb_tables() where schema_name in (select unnest(?)) order by all", [list(schemas)]
+        ).fetchall()
+        return {
+            name: con.execute(f"select count(*), sum(hash(t::varchar)::hugeint) from {name} as t").fetchall()[0]
+            for (name,) in names
+        }

@@ -1,0 +1,35 @@
+"""The order of the raw rows and the number of threads leave no trace in any mart."""
+
+from pathlib import Path
+
+import duckdb
+from conftest import SAMPLE, Build, dbt_build, table_hashes
+
+
+def _shuffle(raw: Path, out: Path, seed: int) -> None:
+    """Write every raw table with its rows in another order."""
+    with duckdb.connect() as con:
+        for file in sorted(raw.glob("*/*.csv")):
+            target = out / file.relative_to(raw)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            con.execute(
+                f"""copy (
+                    select * exclude (n) from (select *, row_number() over () as n from read_csv('{file}', all_varchar=true))
+                    order by hash(n + {seed})
+                ) to '{target}' (header)"""
+            )
+
+
+def test_shuffled_input_with_one_and_four_threads_gives_identical_marts(sample_build: Build, tmp_path: Path) -> None:
+    expected = table_hashes(sample_build.warehouse, ("marts",))
+    assert len(expected) >= 12
+    for seed, threads in ((1, "1"), (2, "4")):
+        raw = tmp_path / f"raw{seed}"
+        _shuffle(SAMPLE / "raw", raw, seed)
+        build = dbt_build(
+            tmp_path / f"threads{threads}",
+            {"raw_location": str(raw)},
+            arguments=["--threads", threads, "--resource-type", "model", "--resource-type", "seed"],
+        )
+        found = table_hashes(build.warehouse, ("marts",))
+        assert {name for name in expected if found.get(name) != expected[name]} == set()
