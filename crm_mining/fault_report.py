@@ -93,8 +93,9 @@ select
     source_table,
     column_name,
     expected,
-    case when expected = 'fill' then is_visible and has_policy else is_visible end as is_visible,
-    coalesce(case when expected = 'reject' then is_rejected else is_repaired or is_rejected or clean_value = right_value end, false) as is_caught,
+    -- A cell of a row that was rejected for another reason was never there to be cleaned.
+    is_visible and not (expected != 'reject' and is_rejected) and (expected != 'fill' or has_policy) as is_visible,
+    coalesce(case when expected = 'reject' then is_rejected else is_repaired or clean_value = right_value end, false) as is_caught,
     coalesce(case expected
         when 'reject' then is_rejected
         when 'remove' then clean_value is null
@@ -150,7 +151,9 @@ def _connect(warehouse: Path, truth: Path) -> duckdb.DuckDBPyConnection:
         raise FileNotFoundError(f"no warehouse at {warehouse}; run `make build` first")
     files = [path for path in (truth / "faults.csv", truth / "faults.parquet") if path.is_file()]
     if not files:
-        raise FileNotFoundError(f"no faults.csv or faults.parquet in {truth}: only a world of crm_mining.synth knows its faults")
+        raise FileNotFoundError(
+            f"no faults.csv or faults.parquet in {truth}: only a world of crm_mining.synth knows its faults"
+        )
     con = duckdb.connect()
     con.execute(f"attach '{str(warehouse).replace(chr(39), chr(39) * 2)}' as warehouse (read_only)")
     source = str(files[0]).replace("'", "''")
@@ -174,7 +177,7 @@ def fault_outcomes(warehouse: Path, truth: Path) -> pd.DataFrame:
     DataFrame
         One row per fault: ``kind, source_table, source_key, column_name, expected, is_visible, is_caught, is_right`` and the wrong,
         the right and the cleaned value. ``is_visible`` is false where the delivered data can't show the fault (a typo in a name that
-        may be a name), or where a gap has no policy to fill it.
+        may be a name), where a gap has no policy to fill it, or where the row was rejected for another reason.
     """
     with _connect(warehouse, truth) as con:
         return con.execute(_OUTCOMES).df()
@@ -202,7 +205,11 @@ def fault_table(warehouse: Path, truth: Path) -> pd.DataFrame:
             "rightly_repaired": visible.groupby("kind")["is_right"].sum(),
         }
     ).fillna(0)
-    by_kind = alarms.assign(kind=alarms["rule"].map(lambda rule: KIND_OF_RULE.get(rule, rule))).groupby("kind")["false_alarms"].sum()
+    by_kind = (
+        alarms.assign(kind=alarms["rule"].map(lambda rule: KIND_OF_RULE.get(rule, rule)))
+        .groupby("kind")["false_alarms"]
+        .sum()
+    )
     table = table.join(by_kind, how="outer").fillna(0).astype("int64")
     table.insert(3, "caught_share", (table["caught"] / table["visible"]).where(table["visible"] > 0))
     table.insert(5, "right_share", (table["rightly_repaired"] / table["visible"]).where(table["visible"] > 0))

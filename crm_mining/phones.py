@@ -8,7 +8,9 @@ import pyarrow as pa
 
 from crm_mining.progress import Progress
 
-SCHEMA = pa.schema([("phone_text", pa.string()), ("country", pa.string()), ("e164", pa.string()), ("is_valid", pa.bool_())])
+SCHEMA = pa.schema(
+    [("phone_text", pa.string()), ("country", pa.string()), ("e164", pa.string()), ("is_valid", pa.bool_())]
+)
 BATCH_ROWS = 20_000
 
 
@@ -32,19 +34,21 @@ def to_e164(phone_text: str, country: str) -> tuple[str | None, bool]:
     --------
     >>> to_e164("030 / 901820", "DE")
     ('+4930901820', True)
-    >>> to_e164("12", "DE")
+    >>> to_e164("see letterhead", "DE")
     (None, False)
     """
-    if country == "ZZ" and phone_text.startswith("00"):
-        phone_text = "+" + phone_text[2:]  # the international prefix of all countries that dial with zeros
-    try:
-        number = phonenumbers.parse(phone_text, None if country == "ZZ" else country)
-    except phonenumbers.NumberParseException:
-        return None, False
-    if not phonenumbers.is_possible_number(number):
-        return None, False
-    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return e164, phonenumbers.is_valid_number(number)
+    readings = [(phone_text, None if country == "ZZ" else country)]
+    if phone_text.startswith("00"):
+        readings.append(("+" + phone_text[2:], None))  # the international prefix of all countries that dial with zeros
+    for text, region in readings:
+        try:
+            number = phonenumbers.parse(text, region)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_possible_number(number):
+            e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+            return e164, phonenumbers.is_valid_number(number)
+    return None, False
 
 
 def parse_phones(written: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
@@ -68,7 +72,12 @@ def parse_phones(written: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
         for batch in written.to_arrow_reader(BATCH_ROWS):
             texts, countries = batch.column("phone_text"), batch.column("country")
             parsed = [to_e164(t.as_py(), c.as_py()) for t, c in zip(texts, countries, strict=True)]
-            columns = [texts, countries, pa.array([e for e, _ in parsed], pa.string()), pa.array([v for _, v in parsed])]
+            columns = [
+                texts,
+                countries,
+                pa.array([e for e, _ in parsed], pa.string()),
+                pa.array([v for _, v in parsed]),
+            ]
             done += len(batch)
             progress.update(done)
             yield pa.RecordBatch.from_arrays(columns, schema=SCHEMA)

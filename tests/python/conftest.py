@@ -49,7 +49,12 @@ def dbt_build(
     ]  # fmt: skip
     places = {"CRM_WAREHOUSE": str(warehouse), "DBT_PROJECT_DIR": str(ROOT), "DBT_PROFILES_DIR": str(ROOT)}
     finished = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **places, **(environment or {})}, capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env={**os.environ, **places, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     output = finished.stdout + finished.stderr
     if check and finished.returncode != 0:
@@ -62,7 +67,9 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     """The parsed project, for runs within this process: they start in a second instead of ten."""
     folder = tmp_path_factory.mktemp("manifest")
     os.environ.update({"DBT_PROJECT_DIR": str(ROOT), "DBT_PROFILES_DIR": str(ROOT)})
-    parsed = dbtRunner().invoke(["parse", "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"), "--quiet"])
+    parsed = dbtRunner().invoke(
+        ["parse", "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"), "--quiet"]
+    )
     assert isinstance(parsed.result, Manifest)
     return parsed.result
 
@@ -77,7 +84,9 @@ def dbt_run_in_process(manifest: Manifest, folder: Path, variables: Mapping[str,
             ["run", "--quiet", "-s", selection, "--vars", json.dumps(dict(variables)), "--target-path", str(folder / "target"),
              "--log-path", str(folder / "logs")]
         )  # fmt: skip
-    return Build(folder / "warehouse.duckdb", 0 if finished.success else 1, "\n".join([*messages, str(finished.exception or "")]))
+    return Build(
+        folder / "warehouse.duckdb", 0 if finished.success else 1, "\n".join([*messages, str(finished.exception or "")])
+    )
 
 
 @pytest.fixture(scope="session")
@@ -86,11 +95,14 @@ def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     return dbt_build(tmp_path_factory.mktemp("sample"), {"raw_location": str(SAMPLE / "raw")})
 
 
-def table_hashes(warehouse: Path, schemas: tuple[str, ...] = ("marts", "intermediate")) -> dict[str, tuple[int, int | None]]:
+def table_hashes(
+    warehouse: Path, schemas: tuple[str, ...] = ("marts", "intermediate")
+) -> dict[str, tuple[int, int | None]]:
     """Per table its number of rows and the sum of its rows' hashes: equal for equal content in any order."""
     with duckdb.connect(str(warehouse), read_only=True) as con:
         names = con.execute(
-            "select schema_name || '.' || table_name from duckdb_tables() where schema_name in (select unnest(?)) order by all", [list(schemas)]
+            "select schema_name || '.' || table_name from duckdb_tables() where schema_name in (select unnest(?)) order by all",
+            [list(schemas)],
         ).fetchall()
         return {
             name: con.execute(f"select count(*), sum(hash(t::varchar)::hugeint) from {name} as t").fetchall()[0]

@@ -33,7 +33,11 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if binaries is None:
         pytest.skip("no PostgreSQL on this machine; .ci/run installs it")
     # Not below pytest's own folders: those are closed to other users, and the server runs as one.
-    folder = Path(subprocess.run(["mktemp", "-d", "/tmp/crm_postgres.XXXXXX"], capture_output=True, text=True, check=True).stdout.strip())
+    folder = Path(
+        subprocess.run(
+            ["mktemp", "-d", "/tmp/crm_postgres.XXXXXX"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    )
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
     with socket.socket() as free:
@@ -65,7 +69,9 @@ def _load(connection_string: str) -> None:
             name = f"{file.parent.name}_{file.stem}"
             typed = ", line_number::bigint as line_number" if name == "shop_order_lines" else ""
             excluded = " exclude (line_number)" if typed else ""
-            con.execute(f"create table pg.raw_crm.{name} as select *{excluded}{typed} from read_csv('{file}', all_varchar=true)")
+            con.execute(
+                f"create table pg.raw_crm.{name} as select *{excluded}{typed} from read_csv('{file}', all_varchar=true)"
+            )
 
 
 def test_postgres_gives_the_same_marts_as_files(postgres: str, sample_build: Build, tmp_path: Path) -> None:

@@ -49,19 +49,29 @@ def battered(tmp_path_factory: pytest.TempPathFactory) -> Build:
     )  # fmt: skip
     products = b"product_id;product_name;list_price\nP1;Spade;10\nP2;Lamp, big;20\n"
     order_lines = b"\n".join(
-        [HEADERS["order_lines"].encode(), *(row.encode() for row in ROWS["order_lines"]), b"O1,P1,1,10,3,one,too,many", b'O2,"never closed,2,20,2']
+        [
+            HEADERS["order_lines"].encode(),
+            *(row.encode() for row in ROWS["order_lines"]),
+            b"O1,P1,1,10,3,one,too,many",
+            b'O2,"never closed,2,20,2',
+        ]
     )
     raw = write_shop(folder / "raw", customers=customers, products=products, order_lines=order_lines)
     return dbt_build(folder, SHOP | {"raw_location": str(raw)})
 
 
 def test_bom_crlf_and_quotes_inside_quotes_are_read(battered: Build) -> None:
-    names = battered.query("select shop_customer_id, first_name from (select source_key as shop_customer_id, first_name from intermediate.int_person_records)")
+    names = battered.query(
+        "select shop_customer_id, first_name from (select source_key as shop_customer_id, first_name from intermediate.int_person_records)"
+    )
     assert sorted(names) == [("A", 'Anna "Annie"'), ("B", "Bert\r\nBenno")]
 
 
 def test_semicolons_separate_columns_where_the_header_says_so(battered: Build) -> None:
-    assert battered.query("select product_name from marts.dim_products order by product_id") == [("Spade",), ("Lamp, big",)]
+    assert battered.query("select product_name from marts.dim_products order by product_id") == [
+        ("Spade",),
+        ("Lamp, big",),
+    ]
 
 
 def test_unreadable_lines_are_rejected_with_their_whole_text(battered: Build) -> None:
@@ -79,9 +89,9 @@ def test_unreadable_lines_are_rejected_with_their_whole_text(battered: Build) ->
 
 
 def test_an_unknown_column_is_left_out_and_listed_once(battered: Build) -> None:
-    assert battered.query("select source_table, column_name, treatment from marts.dq_raw_columns where not is_known") == [
-        ("shop.customers", "shoe_size", "left_out")
-    ]
+    assert battered.query(
+        "select source_table, column_name, treatment from marts.dq_raw_columns where not is_known"
+    ) == [("shop.customers", "shoe_size", "left_out")]
     assert battered.output.count("carries the unknown column `shoe_size`") == 1
 
 
@@ -92,7 +102,13 @@ def test_modules_not_in_use_are_empty_and_everything_builds(battered: Build) -> 
 
 def test_parquet_with_types_of_its_own_gives_the_marts_of_text(tmp_path: Path) -> None:
     text = write_shop(tmp_path / "text")
-    types = {"quantity": "integer", "unit_price": "double", "line_number": "smallint", "ordered_at": "timestamp", "event_at": "timestamp"}
+    types = {
+        "quantity": "integer",
+        "unit_price": "double",
+        "line_number": "smallint",
+        "ordered_at": "timestamp",
+        "event_at": "timestamp",
+    }
     with duckdb.connect() as con:
         for file in sorted((text / "shop").glob("*.csv")):
             parts = tmp_path / "typed" / "shop" / file.stem
@@ -126,7 +142,11 @@ def test_parquet_with_types_of_its_own_gives_the_marts_of_text(tmp_path: Path) -
         ({"raw_encoding": "ebcdic"}, {}, "var `raw_encoding` must be utf-8, utf-16 or latin-1; it is `ebcdic`"),
         ({"raw_from": "database", "raw_location": "x.y; drop table z"}, {}, "must be <attached database>.<schema>"),
         ({}, {"orders": None}, "raw table shop.orders is missing: expected "),
-        ({}, {"orders": b"order_id,ordered_at\n1,2024-01-01\n"}, "lacks the required column(s) customer_id; it has order_id, ordered_at"),
+        (
+            {},
+            {"orders": b"order_id,ordered_at\n1,2024-01-01\n"},
+            "lacks the required column(s) customer_id; it has order_id, ordered_at",
+        ),
         ({}, {"orders": b""}, "is empty: expected a header line"),
         ({}, {"orders": b"order_id,customer_id,ordered_at,Order_ID\n"}, "has a column name twice"),
         ({"raw_location": "/nowhere/at/all"}, {}, "no files in the folder /nowhere/at/all"),

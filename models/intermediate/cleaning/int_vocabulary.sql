@@ -46,7 +46,8 @@ typos as (
             and frequent.column_name = rare.column_name
             and frequent.n_rows >= rare.n_rows * {{ var('vocabulary_typo_ratio') }}
             and length(frequent.word) > 2
-            and damerau_levenshtein(rare.word, frequent.word) = 1
+            and rare.word != frequent.word
+            and {{ spelling_distance('rare.word', 'frequent.word') }} <= 1
     group by rare.source_table, rare.column_name, rare.word
 ),
 

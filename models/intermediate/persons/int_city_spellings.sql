@@ -52,7 +52,7 @@ misspelt as (
             and frequent.postcode_area = rare.postcode_area
             and frequent.n_records >= own.n_records * frequent.needed_ratio
             and abs(length(frequent.city) - length(rare.city)) <= 1
-            and damerau_levenshtein(lower(rare.city), lower(frequent.city)) = 1
+            and {{ spelling_distance('rare.city', 'frequent.city') }} <= 1
     group by rare.country, rare.postcode_area, rare.city
 )
 

@@ -34,7 +34,7 @@ look_alikes as (
         on
             frequent.n_records > rare.n_records
             and abs(length(frequent.domain) - length(rare.domain)) <= 1
-            and damerau_levenshtein(rare.domain, frequent.domain) = 1
+            and {{ spelling_distance('rare.domain', 'frequent.domain') }} <= 1
     left join providers as rare_providers on rare_providers.domain = rare.domain
     left join providers as frequent_providers on frequent_providers.domain = frequent.domain
     left join countries on countries.country_code = upper(split_part(rare.domain, '.', -1))

@@ -52,13 +52,13 @@ matched_words as (
             or (name_words.word = 'm.' and words.word = 'M.')
 ),
 
--- Titles stand before the name and suffixes behind it; a part that is nothing but such words ('Don') is a name all the same.
+-- Such words are titles before the name ('Sr. Juan') and suffixes behind it ('Smith Sr.'); a part that is nothing but such words
+-- ('Don') is a name all the same.
 judged_words as (
     select
         *,
-        min(case when kind is distinct from 'title' then position end) over (partition by record_id, part) as first_name_position,
-        max(case when kind is distinct from 'suffix' then position end) over (partition by record_id, part) as last_name_position,
-        count(*) filter (where kind is null) over (partition by record_id, part) as n_name_words
+        min(case when kind is null then position end) over (partition by record_id, part) as first_name_position,
+        max(case when kind is null then position end) over (partition by record_id, part) as last_name_position
     from matched_words
 ),
 
@@ -66,8 +66,7 @@ sorted_words as (
     select
         *,
         case
-            when n_name_words = 0 then 'name'
-            when kind = 'title' and position < first_name_position then 'title'
+            when kind is not null and position < first_name_position then 'title'
             when kind = 'suffix' and position > last_name_position then 'suffix'
             else 'name'
         end as word_role

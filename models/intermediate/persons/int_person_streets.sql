@@ -44,7 +44,7 @@ standardised as (
         on
             street_words.country_code = street_parts.country
             and case street_words.place
-                when 'first' then lower(rtrim(street_parts.first_word, '.')) in (street_words.variant, lower(street_words.standard))
+                when 'first' then lower(replace(street_parts.first_word, '.', '')) in (street_words.variant, lower(street_words.standard))
                 when 'last' then lower(rtrim(street_parts.last_word, '.')) = street_words.variant and street_parts.stem != ''
                 else {{ has_street_suffix() }}
             end
