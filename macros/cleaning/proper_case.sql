@@ -7,7 +7,7 @@
                 part -> case
                     when part in ('von', 'van', 'der', 'den', 'de', 'del', 'della', 'di', 'da', 'du', 'la', 'le', 'zu', 'am', 'an', 'of', 'upon', 'y')
                         then part
-                    else upper(part[1:1]) || part[2:]
+                    else upper(left(part, 1)) || substr(part, 2)
                 end
             ), '')
         else {{ column }}

@@ -11,7 +11,9 @@
 {% macro replace_street_suffix() -%}
     case
         when lower(rtrim(street_parts.last_word, '.')) = street_words.variant
-            then upper(street_words.standard[1:1]) || street_words.standard[2:]
-        else rtrim(street_parts.last_word, '.')[:length(rtrim(street_parts.last_word, '.')) - length(street_words.variant)] || street_words.standard
+            then upper(left(street_words.standard, 1)) || substr(street_words.standard, 2)
+        else left(
+            rtrim(street_parts.last_word, '.'), length(rtrim(street_parts.last_word, '.')) - length(street_words.variant)
+        ) || street_words.standard
     end
 {%- endmacro %}

@@ -2,24 +2,22 @@
     them, so that only those leave SQL for the repair. -#}
 {%- set tables = {
     'int_person_records': person_text_columns(),
-    'stg_shop__products': ['product_name', 'category'],
-    'stg_support__tickets': ['subject'],
-    'stg_marketing__campaigns': ['campaign_name'],
-} -%}
-{%- set names = {
-    'stg_shop__products': 'shop.products', 'stg_support__tickets': 'support.tickets', 'stg_marketing__campaigns': 'marketing.campaigns',
+    'shop.products': ['product_name', 'category'],
+    'support.tickets': ['subject'],
+    'marketing.campaigns': ['campaign_name'],
 } -%}
 with cells as (
-    {% for model, columns in tables.items() %}
+    {% for table, columns in tables.items() %}
+    {% set is_staged = '.' in table %}
     select
-        {{ "'" ~ names[model] ~ "'" if model in names else 'source_table' }} as source_table,
+        {{ "'" ~ table ~ "'" if is_staged else 'source_table' }} as source_table,
         source_key,
         unnest([
             {%- for column in columns %}
-            {'column_name': '{{ column }}', 'text': {{ column }}}{{ ',' if not loop.last }}
+            { 'column_name': '{{ column }}', 'text': {{ column }} }{{ ',' if not loop.last }}
             {%- endfor %}
         ]) as cell
-    from {{ ref(model) }}
+    from {{ '(' ~ accepted_rows(*table.split('.')) ~ ')' if is_staged else ref(table) }}
     where regexp_matches(concat_ws(' ', {{ columns | join(', ') }}), '[^\x00-\x7F]{2}')
     {% if not loop.last %}union all{% endif %}
     {% endfor %}

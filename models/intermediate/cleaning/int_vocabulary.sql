@@ -13,7 +13,8 @@ with counted as (
         '{{ source_table }}' as source_table,
         '{{ column }}' as column_name,
         {{ column }} as written_value,
-        count(*) as n_rows
+        count(*) as n_rows,
+        sum(count(*)) over () as n_rows_of_column
     from {{ ref(model) }}
     where {{ column }} is not null
     group by {{ column }}
@@ -28,7 +29,8 @@ words as (
         column_name,
         lower({{ tidy_text('written_value') }}) as word,
         arg_max({{ tidy_text('written_value') }}, (n_rows, written_value)) as usual_spelling,
-        sum(n_rows) as n_rows
+        sum(n_rows) as n_rows,
+        max(n_rows_of_column) as n_rows_of_column
     from counted
     group by all
 ),
@@ -45,7 +47,10 @@ typos as (
             frequent.source_table = rare.source_table
             and frequent.column_name = rare.column_name
             and frequent.n_rows >= rare.n_rows * {{ var('vocabulary_typo_ratio') }}
+            and rare.n_rows <= greatest(1, {{ var('vocabulary_typo_max_share') }} * rare.n_rows_of_column)
             and length(frequent.word) > 2
+            -- 'tier 1' and 'tier 3' are two words.
+            and regexp_replace(rare.word, '\D', '', 'g') = regexp_replace(frequent.word, '\D', '', 'g')
             and rare.word != frequent.word
             and {{ spelling_distance('rare.word', 'frequent.word') }} <= 1
     group by rare.source_table, rare.column_name, rare.word

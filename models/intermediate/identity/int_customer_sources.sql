@@ -24,7 +24,7 @@ resolved as (
         source,
         source_table,
         source_key,
-        'C' || upper(md5(match_rule || ':' || match_value)[1:16]) as customer_id,
+        'C' || upper(left(md5(match_rule || ':' || match_value), 16)) as customer_id,
         match_rule
     from keyed
 )

@@ -37,7 +37,8 @@ future as (
 horizon as (
     select
         max(counted.event_date) as last_event_date,
-        coalesce(try_cast(nullif('{{ var("as_of_date") }}', '') as date), max(counted.event_date)) as as_of_date
+        -- Without a single event there is no last day; the build must not fall back to the clock.
+        coalesce(try_cast(nullif('{{ var("as_of_date") }}', '') as date), max(counted.event_date), '1970-01-01'::date) as as_of_date
     from counted
     cross join future
     where counted.event_date < coalesce(future.first_future_date, 'infinity'::date)

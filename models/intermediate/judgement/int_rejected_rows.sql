@@ -63,6 +63,12 @@ orphaned as (
     {% endfor %}
 ),
 
+all_rejected as (
+    select * from judged
+    union all
+    select * from orphaned
+),
+
 rejected as (
     select
         source_table,
@@ -70,7 +76,7 @@ rejected as (
         any_value(source_key) as source_key,
         array_to_string(list_sort(list_distinct(flatten(list(rejection_reasons)))), ', ') as rejection_reasons,
         any_value(raw_record_json) as raw_record
-    from (select * from judged union all select * from orphaned)
+    from all_rejected
     group by source_table, raw_row_id
 )
 

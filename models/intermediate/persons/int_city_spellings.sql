@@ -9,7 +9,7 @@ country_names as (
 written as (
     select
         country_names.country_code as country,
-        coalesce(upper(texts.postcode)[1:2], '') as postcode_area,
+        coalesce(upper(left(texts.postcode, 2)), '') as postcode_area,
         {{ proper_case('texts.city') }} as city
     from texts
     inner join country_names on country_names.variant = lower(texts.country)

@@ -3,9 +3,17 @@ with parts as (
 ),
 
 names as (
-    select first_name as name, 'first' as role from parts where first_name is not null
+    select
+        first_name as name,
+        'first' as role
+    from parts
+    where first_name is not null
     union all
-    select last_name as name, 'last' as role from parts where last_name is not null
+    select
+        last_name as name,
+        'last' as role
+    from parts
+    where last_name is not null
 ),
 
 -- How often each name stands in each role, and how people who use both cases spell it.
@@ -23,8 +31,8 @@ counted as (
 with_endings as (
     select
         *,
-        sum(n_first) over (partition by name_key[-3:]) as n_first_of_ending,
-        sum(n_last) over (partition by name_key[-3:]) as n_last_of_ending
+        sum(n_first) over (partition by right(name_key, 3)) as n_first_of_ending,
+        sum(n_last) over (partition by right(name_key, 3)) as n_last_of_ending
     from counted
 )
 

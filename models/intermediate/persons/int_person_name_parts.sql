@@ -14,13 +14,26 @@ split as (
         middle_name,
         case
             when first_name is not null or last_name is not null or full_name is null then first_name
-            when full_name like '%,%' then trim(split_part(full_name, ',', 2))
-            else trim(regexp_replace(full_name, '((?i:\b(?:von|van|de|del|della|di|da|du|la|le|den|der|zu|ter)\s+)*\S+(?:\s+(?i:jr|sr|ii|iii|phd|md)\.?)?)$', ''))
+            when full_name like '%,%' then nullif(trim(split_part(full_name, ',', 2)), '')
+            else
+                nullif(
+                    trim(
+                        regexp_replace(
+                            full_name,
+                            '((?i:\b(?:von|van|de|del|della|di|da|du|la|le|den|der|zu|ter)\s+)*\S+(?:\s+(?i:jr|sr|ii|iii|phd|md)\.?)?)$',
+                            ''
+                        )
+                    ),
+                    ''
+                )
         end as first_name,
         case
             when first_name is not null or last_name is not null or full_name is null then last_name
-            when full_name like '%,%' then trim(split_part(full_name, ',', 1))
-            else regexp_extract(full_name, '((?i:\b(?:von|van|de|del|della|di|da|du|la|le|den|der|zu|ter)\s+)*\S+(?:\s+(?i:jr|sr|ii|iii|phd|md)\.?)?)$', 1)
+            when full_name like '%,%' then nullif(trim(split_part(full_name, ',', 1)), '')
+            else
+                regexp_extract(
+                    full_name, '((?i:\b(?:von|van|de|del|della|di|da|du|la|le|den|der|zu|ter)\s+)*\S+(?:\s+(?i:jr|sr|ii|iii|phd|md)\.?)?)$', 1
+                )
         end as last_name
     from texts
 ),
@@ -32,10 +45,18 @@ words as (
         unnest(string_split(name, ' ')) as word,
         generate_subscripts(string_split(name, ' '), 1) as position
     from (
-        select record_id, 'first' as part, first_name as name from split
+        select
+            record_id,
+            'first' as part,
+            first_name as name
+        from split
         union all
-        select record_id, 'last' as part, last_name as name from split
-    )
+        select
+            record_id,
+            'last' as part,
+            last_name as name
+        from split
+    ) as parts_in_rows
     where name is not null
 ),
 

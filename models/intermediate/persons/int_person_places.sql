@@ -62,7 +62,7 @@ placed as (
     left join city_spellings
         on
             city_spellings.country = located.country
-            and city_spellings.postcode_area = coalesce(located.postcode[1:2], '')
+            and city_spellings.postcode_area = coalesce(left(located.postcode, 2), '')
             and city_spellings.city = located.city
 )
 

@@ -49,7 +49,7 @@ explained as (
             person_repair('city', "coalesce(repaired.corrections.city, 'letter_case')"),
             person_repair('region', "'tidied_text'"),
             person_repair('postcode', "'letter_case'"),
-            person_repair('country', "coalesce(repaired.corrections.country, 'country_name')"),
+            person_repair('country', "coalesce(repaired.corrections.country, case when repaired.country is null then 'unknown_country' else 'country_name' end)"),
             person_repair('company', "'tidied_text'"),
             person_repair('job_title', "'tidied_text'"),
             person_repair('national_id', "'tidied_text'"),

@@ -57,7 +57,7 @@ repaired as (
         -- Written anew, in its own notation, where a title was in it or it was all capitals.
         case
             when texts.first_name is not null or texts.last_name is not null then texts.full_name
-            when {{ has_one_case('texts.full_name') }} or names.title is distinct from texts.title or names.suffix is not null
+            when {{ has_one_case('texts.full_name') }} or (names.title is distinct from texts.title) or names.suffix is not null
                 then case
                     when texts.full_name like '%,%' then names.last_name || coalesce(', ' || names.first_name, '')
                     else concat_ws(' ', names.first_name, names.last_name)
@@ -66,7 +66,8 @@ repaired as (
         end as full_name,
         gender_words.gender,
         case
-            when dated.birth_date between '{{ var("earliest_birth_date") }}' and coalesce(records.created_at::date, horizon.last_event_date)
+            when dated.birth_date between '{{ var("earliest_birth_date") }}'
+                and coalesce(records.created_at::date, horizon.last_event_date, 'infinity'::date)
                 then dated.birth_date
         end as birth_date,
         contacts.email,
@@ -88,9 +89,12 @@ repaired as (
         records.updated_at,
         records.has_consent,
         records.unsubscribed_at,
-        {'name': case when names.is_swapped then 'name_parts_swapped' when texts.first_name is null and texts.last_name is null then 'split_from_full_name' end,
+        { 'name': case
+                when names.is_swapped then 'name_parts_swapped'
+                when texts.first_name is null and texts.last_name is null then 'split_from_full_name'
+            end,
             'email': contacts.email_correction, 'city': places.city_correction, 'country': places.country_correction,
-            'birth_date': case when dated.is_swapped then 'day_month_swapped' end} as corrections
+            'birth_date': case when dated.is_swapped then 'day_month_swapped' end } as corrections
     from records
     inner join texts using (record_id)
     inner join names using (record_id)

@@ -17,10 +17,10 @@ street_parts as (
         places.country,
         texts.street,
         regexp_extract(texts.street, '^(\d\S*\s+)', 1) as leading_number,
-        regexp_extract(texts.street[length(leading_number) + 1:], '^(\S+)\s', 1) as first_word,
+        regexp_extract(substr(texts.street, length(leading_number) + 1), '^(\S+)\s', 1) as first_word,
         regexp_extract(texts.street, '(\S+?)(\s+\d\S*)?$', 1) as last_word,
         regexp_extract(texts.street, '(\s+\d\S*)$', 1) as number_part,
-        texts.street[:length(texts.street) - length(last_word) - length(number_part)] as stem
+        left(texts.street, length(texts.street) - length(last_word) - length(number_part)) as stem
     from texts
     inner join places using (record_id)
     where texts.street is not null
@@ -33,7 +33,7 @@ standardised as (
         arg_max(
             case street_words.place
                 when 'first' then street_parts.leading_number || street_words.standard
-                    || street_parts.street[length(street_parts.leading_number || street_parts.first_word) + 1:]
+                    || substr(street_parts.street, length(street_parts.leading_number || street_parts.first_word) + 1)
                 when 'last' then street_parts.stem || street_words.standard || street_parts.number_part
                 else street_parts.stem || {{ replace_street_suffix() }} || street_parts.number_part
             end,

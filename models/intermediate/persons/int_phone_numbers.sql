@@ -7,9 +7,17 @@ places as (
 ),
 
 written as (
-    select record_id, phone as phone_text from texts where phone is not null
+    select
+        record_id,
+        phone as phone_text
+    from texts
+    where phone is not null
     union all
-    select record_id, mobile as phone_text from texts where mobile is not null
+    select
+        record_id,
+        mobile as phone_text
+    from texts
+    where mobile is not null
 ),
 
 -- A number without a country prefix belongs to the record's country, or to no country we know of.

@@ -18,7 +18,7 @@ suspicious as (
     having
         min(abs(price_ratio - 1)) > {{ var('currency_tolerance') }}
         and min(n_prices) >= {{ var('unit_error_min_prices') }}
-        and min(steady_share) >= 0.8
+        and min(steady_share) >= {{ var('steady_price_share') }}
 ),
 
 candidates as (

@@ -16,9 +16,12 @@ repaired as (
         lines.*,
         orders.exchange_rate,
         case
-            when prices.currency != orders.currency or prices.n_prices < {{ var('unit_error_min_prices') }} then lines.unit_price
-            when prices.price_ratio / 100 between 1 / {{ var('unit_error_tolerance') }} and {{ var('unit_error_tolerance') }} then lines.unit_price / 100
-            when prices.price_ratio * 100 between 1 / {{ var('unit_error_tolerance') }} and {{ var('unit_error_tolerance') }} then lines.unit_price * 100
+            when prices.currency != orders.currency
+                or prices.n_prices < {{ var('unit_error_min_prices') }}
+                or prices.steady_share < {{ var('steady_price_share') }}
+                then lines.unit_price
+            when {{ is_near('prices.price_ratio / 100', var('unit_error_tolerance')) }} then lines.unit_price / 100
+            when {{ is_near('prices.price_ratio * 100', var('unit_error_tolerance')) }} then lines.unit_price * 100
             else lines.unit_price
         end::decimal(18, 4) as repaired_price,
         case

@@ -36,7 +36,9 @@ repaired as (
         orders.order_id,
         orders.customer_id,
         orders.ordered_at,
-        coalesce(type_words.value, orders.order_type, case when signs.has_only_negative_lines then 'return' else 'sale' end) as order_type,
+        lower(coalesce(
+            type_words.value, orders.order_type, case when signs.has_only_negative_lines then 'return' else 'sale' end
+        )) as order_type,
         orders.order_type is not null as has_stated_type,
         orders.returned_order_id,
         coalesce(status_words.value, orders.status) as status,
@@ -50,7 +52,7 @@ repaired as (
         orders.unreadable_values || {{ repairs([
             repair('status', 'orders.status', 'coalesce(status_words.value, orders.status)', 'status_words.rule'),
         ]) }} as repairs,
-        coalesce(type_words.rule, 'from_lines') as type_rule,
+        coalesce(type_words.rule, case when orders.order_type is null then 'from_lines' else 'letter_case' end) as type_rule,
         channel_words.rule as channel_rule
     from orders
     left join signs using (order_id)

@@ -32,8 +32,8 @@ cleaned as (
         filled.unreadable_values || {{ repairs([
             repair('product_name', 'raw_products.product_name', 'filled.product_name', 'filled.name_rule'),
             repair('category', 'raw_products.category', 'filled.category', "coalesce(filled.imputation_rules['category'], filled.category_rule)"),
-            repair('unit_cost', number_text('raw_products.unit_cost'), number_text('filled.unit_cost'), "filled.imputation_rules['unit_cost']"),
-            repair('list_price', number_text('raw_products.list_price'), number_text('filled.list_price'), "filled.imputation_rules['list_price']"),
+            repair('unit_cost', number_text('raw_products.unit_cost'), number_text('filled.unit_cost'), "coalesce(filled.imputation_rules['unit_cost'], 'impossible_price')"),
+            repair('list_price', number_text('raw_products.list_price'), number_text('filled.list_price'), "coalesce(filled.imputation_rules['list_price'], 'impossible_price')"),
             repair('currency', 'raw_products.currency', 'filled.currency', "'assumed_currency'"),
             repair('discontinued_at', 'raw_products.discontinued_at', 'filled.discontinued_at', "'impossible_date'"),
         ]) }} as repairs

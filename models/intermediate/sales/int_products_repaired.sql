@@ -20,11 +20,13 @@ repaired as (
         products.product_id,
         {{ tidy_text('coalesce(names.repaired_text, products.product_name)') }} as product_name,
         coalesce(category_words.value, {{ tidy_text('coalesce(categories.repaired_text, products.category)') }}) as category,
-        products.list_price,
-        products.unit_cost,
+        case when products.list_price >= 0 then products.list_price end as list_price,
+        case when products.unit_cost >= 0 then products.unit_cost end as unit_cost,
         {{ known_currency('products.currency') }} as currency,
         products.launched_at,
-        case when products.discontinued_at >= products.launched_at or products.launched_at is null then products.discontinued_at end as discontinued_at,
+        case
+            when products.discontinued_at >= products.launched_at or products.launched_at is null then products.discontinued_at
+        end as discontinued_at,
         products.unreadable_values,
         {{ text_rule('names') }} as name_rule,
         coalesce(category_words.rule, {{ text_rule('categories') }}) as category_rule

@@ -19,10 +19,10 @@ spaced as (
 numbered as (
     select
         *,
-        coalesce(session_id, visitor_id || '#' || sum(is_new_session) over (
+        visitor_id || '#' || coalesce(session_id, (sum(is_new_session) over (
             partition by visitor_id order by event_at, source_key
             rows between unbounded preceding and current row
-        )) as web_session_id
+        ))::varchar) as web_session_id
     from spaced
 ),
 
@@ -38,8 +38,8 @@ sessions as (
         count(distinct product_id) as n_products_viewed,
         arg_min(traffic_source, (event_at, source_key)) as traffic_source,
         arg_min(page, (event_at, source_key)) as entry_page,
-        coalesce(bool_or(event_name = 'add_to_cart'), false) as has_cart,
-        coalesce(bool_or(event_name = 'purchase'), false) as has_purchase
+        coalesce(bool_or(lower(event_name) = 'add_to_cart'), false) as has_cart,
+        coalesce(bool_or(lower(event_name) = 'purchase'), false) as has_purchase
     from numbered
     group by web_session_id
 ),

@@ -20,15 +20,17 @@ with repairs as (
     {% endfor %}
 ),
 
-named as (
+-- A value that could not be read, and the gap it left that was then filled, are one change.
+merged as (
     select
         source_table,
         source_key,
         column_name,
-        old_value,
-        new_value,
-        rule
+        max(old_value) as old_value,
+        max(new_value) as new_value,
+        string_agg(rule, ' + ' order by rule != 'unreadable_value') as rule
     from repairs
+    group by source_table, source_key, column_name
 )
 
-select * from named
+select * from merged

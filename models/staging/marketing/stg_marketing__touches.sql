@@ -34,8 +34,8 @@ keyed as (
 numbered as (
     select
         *,
-        {{ copy_number('loaded_at') }} as copy_number,
-        first_value(content_hash) over ({{ copies_in_order('loaded_at') }}) as kept_content_hash
+        {{ copy_number('loaded_at', required='touched_at') }} as copy_number,
+        first_value(content_hash) over ({{ copies_in_order('loaded_at', required='touched_at') }}) as kept_content_hash
     from keyed
 ),
 

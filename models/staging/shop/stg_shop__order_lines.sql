@@ -46,8 +46,8 @@ keyed as (
 numbered as (
     select
         *,
-        {{ copy_number('loaded_at') }} as copy_number,
-        first_value(content_hash) over ({{ copies_in_order('loaded_at') }}) as kept_content_hash
+        {{ copy_number('loaded_at', required='unit_price') }} as copy_number,
+        first_value(content_hash) over ({{ copies_in_order('loaded_at', required='unit_price') }}) as kept_content_hash
     from keyed
 ),
 
@@ -61,7 +61,11 @@ judged as (
             case when quantity is null then 'unreadable_quantity' end,
             case when quantity = 0 then 'impossible_quantity' end,
             case when unit_price is null then 'unreadable_price' end,
-            case when unit_price < 0 then 'impossible_price' end,
+            -- Bad debt is booked as an adjustment with a price below zero.
+            case when unit_price < 0 and not exists (
+                select 1 from {{ source('shop', 'orders') }} as orders
+                where {{ read_text('orders.order_id') }} = numbered.order_id and lower({{ read_text('orders.order_type') }}) = 'adjustment'
+            ) then 'impossible_price' end,
             {{ orphan_reason('order_id', source('shop', 'orders'), 'order_id') }},
             {{ orphan_reason('product_id', source('shop', 'products'), 'product_id') }}
         ], reason -> reason is not null) end as rejection_reasons

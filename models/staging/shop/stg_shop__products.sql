@@ -43,8 +43,7 @@ judged as (
         *,
         case when unreadable_line is not null then ['unreadable_line'] else list_filter([
             case when source_key is null then 'no_key' end,
-            {{ duplicate_reason() }},
-            case when list_price < 0 or unit_cost < 0 then 'impossible_price' end
+            {{ duplicate_reason() }}
         ], reason -> reason is not null) end as rejection_reasons
     from numbered
 )

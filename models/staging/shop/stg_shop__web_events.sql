@@ -31,8 +31,8 @@ keyed as (
 numbered as (
     select
         *,
-        {{ copy_number() }} as copy_number,
-        first_value(content_hash) over ({{ copies_in_order() }}) as kept_content_hash
+        {{ copy_number(required='event_at') }} as copy_number,
+        first_value(content_hash) over ({{ copies_in_order(required='event_at') }}) as kept_content_hash
     from keyed
 ),
 
