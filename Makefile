@@ -24,13 +24,13 @@ test: $(STAMP)   ## all Python tests (the SQL tests run within the build)
 	$(BIN)/pytest
 
 lint: $(STAMP)   ## SQL by sqlfluff, Python by ruff and mypy
-	$(BIN)/sqlfluff lint --processes 2 models tests macros
+	$(BIN)/sqlfluff lint --processes 2 models tests/singular
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
 format: $(STAMP) ## what the linters can mend by themselves
-	$(BIN)/sqlfluff fix --processes 2 models tests
+	$(BIN)/sqlfluff fix --processes 2 models tests/singular
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

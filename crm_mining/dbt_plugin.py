@@ -14,8 +14,8 @@ class Plugin(BasePlugin):
     """Attach the database that ``CRM_RAW_POSTGRES`` names, read-only, as ``raw_postgres``.
 
     The variable holds a libpq connection string without the password (``dbname=crm host=db user=reader``); libpq reads
-    ``PGPASSWORD`` or ``~/.pgpass`` by itself, so no secret passes through dbt, its logs or ``target/``. The extension comes from
-    the Python package ``duckdb-extension-postgres-scanner``, so nothing is downloaded.
+    ``PGPASSWORD`` or ``~/.pgpass`` by itself, so no secret passes through dbt, its logs or ``target/``. The extension
+    comes from the Python package ``duckdb-extension-postgres-scanner``, so nothing is downloaded.
     """
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:

@@ -31,7 +31,8 @@ KIND_OF_RULE = {
 _OUTCOMES = """
 with fault_list as (
     select
-        fault_id, source_table, column_name, kind, nullif(trim(wrong_value), '') as read_value, wrong_value, right_value, expected,
+        fault_id, source_table, column_name, kind, wrong_value, right_value, expected,
+        nullif(trim(wrong_value), '') as read_value,
         case when kind != 'missing_key' then source_key end as source_key,
         lower(is_visible::varchar) = 'true' as is_visible,
         row_number() over (partition by source_table, kind order by fault_id) as kind_number
@@ -60,7 +61,9 @@ repaired as (
 
 policies as (
     select distinct
-        case table_name when 'persons' then unnest(['crm.contacts', 'shop.customers', 'support.requesters', 'marketing.subscribers'])
+        case table_name
+            when 'persons'
+                then unnest(['crm.contacts', 'shop.customers', 'support.requesters', 'marketing.subscribers'])
             when 'tickets' then 'support.tickets' else 'shop.' || table_name end as source_table,
         column_name
     from warehouse.lookup.imputation_policies
@@ -74,18 +77,23 @@ policies as (
 joined as (
     select
         fault_list.*,
-        case when fault_list.kind = 'missing_key' then fault_list.kind_number <= keyless.n_keyless else rejected.reasons is not null end as is_rejected,
+        case
+            when fault_list.kind = 'missing_key' then fault_list.kind_number <= keyless.n_keyless
+            else rejected.reasons is not null
+        end as is_rejected,
         repaired.rule is not null as is_repaired,
         repaired.new_value,
         policies.column_name is not null as has_policy,
         case when repaired.rule is not null then repaired.new_value else fault_list.read_value end as clean_value
     from fault_list
-    left join rejected on rejected.source_table = fault_list.source_table and rejected.source_key = fault_list.source_key
+    left join rejected
+        on rejected.source_table = fault_list.source_table and rejected.source_key = fault_list.source_key
     left join keyless on keyless.source_table = fault_list.source_table
     left join repaired
         on repaired.source_table = fault_list.source_table and repaired.source_key = fault_list.source_key
         and repaired.column_name = fault_list.column_name
-    left join policies on policies.source_table = fault_list.source_table and policies.column_name = fault_list.column_name
+    left join policies
+        on policies.source_table = fault_list.source_table and policies.column_name = fault_list.column_name
 )
 
 select
@@ -95,7 +103,9 @@ select
     expected,
     -- A cell of a row that was rejected for another reason was never there to be cleaned.
     is_visible and not (expected != 'reject' and is_rejected) and (expected != 'fill' or has_policy) as is_visible,
-    coalesce(case when expected = 'reject' then is_rejected else is_repaired or clean_value = right_value end, false) as is_caught,
+    coalesce(
+        case when expected = 'reject' then is_rejected else is_repaired or clean_value = right_value end, false
+    ) as is_caught,
     coalesce(case expected
         when 'reject' then is_rejected
         when 'remove' then clean_value is null
@@ -126,7 +136,7 @@ where
 group by all
 """
 
-# A row may also be rejected because the row it refers to lost its own key: that is the fault's doing, not a false alarm.
+# A row may also be rejected because the row it refers to lost its own key: the fault's doing, no false alarm.
 _WRONGLY_REJECTED = """
 select rejected.source_table, count(*) as n_rows
 from warehouse.marts.dq_rejected_rows as rejected
@@ -134,7 +144,8 @@ where
     rejected.rejection_reasons not in ('rejected_parent', 'no_key')
     and not exists (
         select 1 from faults
-        where faults.source_table = rejected.source_table and faults.source_key = rejected.source_key and faults.expected = 'reject'
+        where faults.source_table = rejected.source_table and faults.source_key = rejected.source_key
+            and faults.expected = 'reject'
     )
     and not exists (
         select 1 from faults
@@ -143,6 +154,13 @@ where
             and json_extract_string(rejected.raw_record, '$.' || faults.column_name) = faults.right_value
     )
 group by all
+"""
+
+_RAW_COLUMNS = """
+select table_name, column_name
+from duckdb_columns()
+where database_name = 'warehouse' and schema_name = 'raw' and table_name != 'landed_columns'
+    and column_name not in ('raw_row_id', 'unreadable_line')
 """
 
 
@@ -175,9 +193,10 @@ def fault_outcomes(warehouse: Path, truth: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per fault: ``kind, source_table, source_key, column_name, expected, is_visible, is_caught, is_right`` and the wrong,
-        the right and the cleaned value. ``is_visible`` is false where the delivered data can't show the fault (a typo in a name that
-        may be a name), where a gap has no policy to fill it, or where the row was rejected for another reason.
+        One row per fault: ``kind, source_table, source_key, column_name, expected, is_visible, is_caught, is_right``
+        and the wrong, the right and the cleaned value. ``is_visible`` is false where the delivered data can't show the
+        fault (a typo in a name that may be a name), where a gap has no policy to fill it, or where the row was rejected
+        for another reason.
     """
     with _connect(warehouse, truth) as con:
         return con.execute(_OUTCOMES).df()
@@ -189,9 +208,10 @@ def fault_table(warehouse: Path, truth: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per kind of fault: ``injected``, ``visible`` (what the data can show), ``caught`` (of the visible: changed or
-        rejected), ``rightly_repaired`` (of the visible: the right value is back, or the row is rejected as it should be), both as
-        counts and as shares, and ``false_alarms`` (values without a fault that a rule meant for this kind changed).
+        One row per kind of fault: ``injected``, ``visible`` (what the data can show), ``caught`` (of the visible:
+        changed or rejected), ``rightly_repaired`` (of the visible: the right value is back, or the row is rejected as
+        it should be), both as counts and as shares, and ``false_alarms`` (values without a fault that a rule meant for
+        this kind changed).
     """
     with _connect(warehouse, truth) as con:
         outcomes = con.execute(_OUTCOMES).df()
@@ -220,21 +240,13 @@ def false_alarm_share(warehouse: Path, truth: Path) -> float:
     """Share of the delivered values without a fault that the cleaning changed or that a wrong rejection took away."""
     with _connect(warehouse, truth) as con:
         changed = con.execute(_FALSE_ALARMS).df()["false_alarms"].sum()
-        tables = con.execute(
-            "select table_name from duckdb_tables() where database_name = 'warehouse' and schema_name = 'raw' and table_name != 'landed_columns'"
-        ).fetchall()
+        columns_of: dict[str, list[str]] = {}
+        for table, column in con.execute(_RAW_COLUMNS).fetchall():
+            columns_of.setdefault(table, []).append(column)
         rejected = dict(con.execute(_WRONGLY_REJECTED).fetchall())
         n_values = 0
-        lost = 0
-        for (name,) in tables:
-            columns = [
-                row[0]
-                for row in con.execute(
-                    "select column_name from duckdb_columns() where database_name = 'warehouse' and schema_name = 'raw' and table_name = ? "
-                    "and column_name not in ('raw_row_id', 'unreadable_line')",
-                    [name],
-                ).fetchall()
-            ]
+        lost = 0.0
+        for name, columns in columns_of.items():
             counts = ", ".join(f'count("{column}")' for column in columns)
             values = sum(con.execute(f'select {counts} from warehouse.raw."{name}"').fetchall()[0])
             rows = con.execute(f'select count(*) from warehouse.raw."{name}"').fetchall()[0][0]

@@ -27,8 +27,8 @@ def to_e164(phone_text: str, country: str) -> tuple[str | None, bool]:
     Returns
     -------
     (str or None, bool)
-        The number in E.164 (ITU-T E.164: ``+`` and at most 15 digits), or None when its length fits no number of the country;
-        and whether it belongs to a range in use there. The rules are those of Google's libphonenumber.
+        The number in E.164 (ITU-T E.164: ``+`` and at most 15 digits), or None when its length fits no number of the
+        country; and whether it belongs to a range in use there. The rules are those of Google's libphonenumber.
 
     Examples
     --------

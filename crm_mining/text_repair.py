@@ -15,8 +15,9 @@ def repair_encoding(suspicious: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The rows whose text changed, with ``repaired_text`` added. Text that merely looks foreign (Greek, Arabic, Chinese names)
-        is left alone: ftfy changes a text only when a known mis-decoding explains it and the result is more plausible.
+        The rows whose text changed, with ``repaired_text`` added. Text that merely looks foreign (Greek, Arabic,
+        Chinese names) is left alone: ftfy changes a text only when a known mis-decoding explains it and the result is
+        more plausible.
 
     Notes
     -----

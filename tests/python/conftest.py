@@ -28,6 +28,7 @@ class Build:
     output: str
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run one query on the warehouse."""
         with duckdb.connect(str(self.warehouse), read_only=True) as con:
             return con.execute(sql).fetchall()
 
@@ -64,7 +65,7 @@ def dbt_build(
 
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
-    """The parsed project, for runs within this process: they start in a second instead of ten."""
+    """Parse the project once for runs within this process: they start in a second instead of ten."""
     folder = tmp_path_factory.mktemp("manifest")
     os.environ.update({"DBT_PROJECT_DIR": str(ROOT), "DBT_PROFILES_DIR": str(ROOT)})
     parsed = dbtRunner().invoke(
@@ -78,12 +79,10 @@ def dbt_run_in_process(manifest: Manifest, folder: Path, variables: Mapping[str,
     """Run the selected models; their vars must be such as are read when a node runs, not when the project is parsed."""
     messages: list[str] = []
     runner = dbtRunner(manifest=manifest, callbacks=[lambda event: messages.append(event.info.msg)])
+    places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRM_WAREHOUSE", str(folder / "warehouse.duckdb"))
-        finished = runner.invoke(
-            ["run", "--quiet", "-s", selection, "--vars", json.dumps(dict(variables)), "--target-path", str(folder / "target"),
-             "--log-path", str(folder / "logs")]
-        )  # fmt: skip
+        finished = runner.invoke(["run", "--quiet", "-s", selection, "--vars", json.dumps(dict(variables)), *places])
     return Build(
         folder / "warehouse.duckdb", 0 if finished.success else 1, "\n".join([*messages, str(finished.exception or "")])
     )
@@ -91,7 +90,7 @@ def dbt_run_in_process(manifest: Manifest, folder: Path, variables: Mapping[str,
 
 @pytest.fixture(scope="session")
 def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    """The bundled sample, built once for all tests."""
+    """Build the bundled sample, once for all tests."""
     return dbt_build(tmp_path_factory.mktemp("sample"), {"raw_location": str(SAMPLE / "raw")})
 
 
@@ -101,7 +100,8 @@ def table_hashes(
     """Per table its number of rows and the sum of its rows' hashes: equal for equal content in any order."""
     with duckdb.connect(str(warehouse), read_only=True) as con:
         names = con.execute(
-            "select schema_name || '.' || table_name from duckdb_tables() where schema_name in (select unnest(?)) order by all",
+            "select schema_name || '.' || table_name from duckdb_tables() "
+            "where schema_name in (select unnest(?)) order by all",
             [list(schemas)],
         ).fetchall()
         return {

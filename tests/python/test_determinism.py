@@ -14,7 +14,8 @@ def _shuffle(raw: Path, out: Path, seed: int) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             con.execute(
                 f"""copy (
-                    select * exclude (n) from (select *, row_number() over () as n from read_csv('{file}', all_varchar=true))
+                    select * exclude (n)
+                    from (select *, row_number() over () as n from read_csv('{file}', all_varchar=true))
                     order by hash(n + {seed})
                 ) to '{target}' (header)"""
             )

@@ -59,7 +59,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _load(connection_string: str) -> None:
-    """Put the sample into the schema ``raw_crm``, numbers and times as types of their own where every value allows it."""
+    """Put the sample into the schema ``raw_crm``, one column as a number, the rest as text."""
     with duckdb.connect() as con:
         import_extension("postgres_scanner", con=con)
         con.execute("load postgres_scanner")
