@@ -29,7 +29,7 @@ def test_shuffled_input_with_one_and_four_threads_gives_identical_marts(sample_b
         _shuffle(SAMPLE / "raw", raw, seed)
         build = dbt_build(
             tmp_path / f"threads{threads}",
-            {"raw_location": str(raw)},
+            {"raw_location": str(raw), "truth_location": str(SAMPLE / "truth")},
             arguments=["--threads", threads, "--resource-type", "model", "--resource-type", "seed"],
         )
         found = table_hashes(build.warehouse, ("marts",))

@@ -78,7 +78,11 @@ def test_postgres_gives_the_same_marts_as_files(postgres: str, sample_build: Bui
     _load(postgres)
     build = dbt_build(
         tmp_path,
-        {"raw_from": "database", "raw_location": "raw_postgres.raw_crm"},
+        {
+            "raw_from": "database",
+            "raw_location": "raw_postgres.raw_crm",
+            "truth_location": str(SAMPLE / "truth"),
+        },
         environment={"CRM_RAW_POSTGRES": postgres},
         arguments=["--resource-type", "model", "--resource-type", "seed"],
     )

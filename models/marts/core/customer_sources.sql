@@ -14,6 +14,9 @@ described as (
         sources.source_table,
         sources.source_key,
         sources.match_rule,
+        sources.match_weight,
+        sources.match_probability,
+        sources.matched_record_id,
         records.created_at,
         records.updated_at
     from sources

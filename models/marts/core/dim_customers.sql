@@ -1,8 +1,4 @@
-{%- set latest_columns = [
-    'title', 'first_name', 'middle_name', 'last_name', 'suffix', 'birth_date', 'email', 'phone', 'mobile', 'street', 'street_number',
-    'address_line_2', 'city', 'region', 'postcode', 'country', 'company', 'job_title', 'loyalty_id', 'has_consent', 'unsubscribed_at',
-] -%}
-{%- set imputed_columns = ['gender', 'income', 'household_size', 'language'] -%}
+{%- set attributes = customer_attributes() -%}
 with sources as (
     select * from {{ ref('int_customer_sources') }}
 ),
@@ -11,32 +7,65 @@ records as (
     select * from {{ ref('int_person_records_cleaned') }}
 ),
 
-dated as (
-    select
-        sources.customer_id,
-        records.*,
-        (coalesce(records.updated_at, records.created_at, '-infinity'::timestamp), records.record_id) as recency
-    from sources
-    inner join records using (record_id)
+fused as (
+    select * from {{ ref('int_customer_fused') }}
 ),
 
--- The latest value that any record of the customer gives; a filled gap counts only where no record has a value of its own.
-merged as (
+consents as (
+    select * from {{ ref('int_customer_consents') }}
+),
+
+counted as (
+    select
+        sources.customer_id,
+        min(records.created_at) as first_seen_at,
+        max(coalesce(records.updated_at, records.created_at)) as last_updated_at,
+        count(*) as n_records,
+        count(distinct records.source) as n_sources
+    from sources
+    inner join records using (record_id)
+    group by sources.customer_id
+),
+
+spread as (
     select
         customer_id,
-        {% for column in latest_columns %}
-        arg_max({{ column }}, recency) filter (where {{ column }} is not null) as {{ column }},
+        {% for attribute, type in attributes.items() %}
+        max(value) filter (where attribute = '{{ attribute }}')::{{ type }} as {{ attribute }},
         {% endfor %}
-        {% for column in imputed_columns %}
-        arg_max({{ column }}, (not is_{{ column }}_imputed, recency)) filter (where {{ column }} is not null) as {{ column }},
-        coalesce(bool_and(is_{{ column }}_imputed) filter (where {{ column }} is not null), false) as is_{{ column }}_imputed,
+        {% for attribute in imputed_attributes() %}
+        coalesce(max(fallback_level) filter (where attribute = '{{ attribute }}') > 0, false) as is_{{ attribute }}_imputed,
         {% endfor %}
-        min(created_at) as first_seen_at,
-        max(coalesce(updated_at, created_at)) as last_updated_at,
-        count(*) as n_records,
-        count(distinct source) as n_sources
-    from dated
+        max(record_id) filter (where attribute = 'address') as address_record_id
+    from fused
     group by customer_id
+),
+
+described as (
+    select
+        counted.customer_id,
+        {% for attribute in attributes if attribute not in imputed_attributes() %}
+        spread.{{ attribute }},
+        {% if attribute == 'mobile' %}
+        {% for column in address_columns() %}
+        addresses.{{ column }},
+        {% endfor %}
+        {% endif %}
+        {% endfor %}
+        consents.has_consent,
+        consents.unsubscribed_at,
+        {% for attribute in imputed_attributes() %}
+        spread.{{ attribute }},
+        coalesce(spread.is_{{ attribute }}_imputed, false) as is_{{ attribute }}_imputed,
+        {% endfor %}
+        counted.first_seen_at,
+        counted.last_updated_at,
+        counted.n_records,
+        counted.n_sources
+    from counted
+    left join spread using (customer_id)
+    left join consents using (customer_id)
+    left join records as addresses on addresses.record_id = spread.address_record_id
 )
 
-select * from merged
+select * from described

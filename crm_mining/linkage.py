@@ -1,0 +1,474 @@
+"""Record linkage: match weights learned without labels, a threshold chosen from them, and clusters that hold together.
+
+The model is that of Fellegi & Sunter (1969, *A theory for record linkage*, JASA 64), its parameters learned by
+expectation-maximisation (Dempster, Laird & Rubin 1977; Winkler 1988 for linkage) over the counts of patterns.
+Three things are done differently from the textbook, each for a reason:
+
+- Two more classes. Two people of one household agree on last name, address and phone as one person does, and two
+  namesakes on their names and on the e-mail made of them. A model of two classes takes both for matches, since it holds
+  the attributes for independent; here each is a class of its own, in which the attributes concerned agree as they do
+  there and all others no more than by chance.
+- The prior is over all pairs, not over the candidate pairs. Blocking only decides which patterns are seen; what it left
+  out counts as unrelated, so the parameters need no correction for the rules that found a pair.
+- ``u`` is corrected for the matches among the random pairs, which in a small file with many duplicates are not few.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import squareform
+
+FloatArray = npt.NDArray[np.float64]
+
+UNKNOWN = -1
+MATCH, HOUSEHOLD, NAMESAKE, UNRELATED = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class LinkageModel:
+    """What :func:`fit` learned.
+
+    Parameters
+    ----------
+    weights : DataFrame
+        One row per attribute and level: ``attribute, level, m, h, n, u, is_fixed``. ``m``, ``h``, ``n`` and ``u`` are
+        the probabilities of the level among records of one person, of two people of one household, of two namesakes,
+        and of unrelated people.
+    prior : FloatArray
+        Shape (4,): share of all pairs that are of each kind, in this order.
+    n_iterations : int
+        EM steps taken.
+    is_converged : bool
+        Whether the parameters stood still before the last allowed step.
+    """
+
+    weights: pd.DataFrame
+    prior: FloatArray
+    n_iterations: int
+    is_converged: bool
+
+
+def fit(
+    candidates: pd.DataFrame,
+    random_pairs: pd.DataFrame,
+    *,
+    n_pairs: int,
+    n_levels: dict[str, int],
+    household: Sequence[str],
+    namesake: Sequence[str],
+    fixed: pd.DataFrame | None = None,
+    max_iterations: int = 200,
+    tolerance: float = 1e-6,
+) -> LinkageModel:
+    """Learn the match weights from pattern counts.
+
+    Parameters
+    ----------
+    candidates : DataFrame
+        One row per comparison pattern of the candidate pairs: a column of integer levels for each attribute (0
+        different and rising with agreement, -1 unknown on either side) and ``n_pairs``.
+    random_pairs : DataFrame
+        The same for pairs drawn at random from all pairs.
+    n_pairs : int
+        Number of all pairs of records, candidates or not.
+    n_levels : dict
+        Attribute name to its number of levels.
+    household, namesake : sequence of str
+        The attributes that people of one household share, and those that namesakes do.
+    fixed : DataFrame, optional
+        ``attribute, level, m, u``: probabilities fixed by hand; null means learned.
+    max_iterations, tolerance
+        EM ends when no probability moves by more than ``tolerance``, or after ``max_iterations``.
+
+    Returns
+    -------
+    LinkageModel
+
+    Raises
+    ------
+    ValueError
+        When an attribute of ``household``, ``namesake`` or ``fixed`` is not one of ``n_levels``, or a level is out of
+        its range.
+    """
+    attributes = list(n_levels)
+    _check(attributes, n_levels, [*household, *namesake], fixed)
+    seen, n_seen = _levels_and_counts(candidates, attributes)
+    drawn, n_drawn = _levels_and_counts(random_pairs, attributes)
+    n_pairs = max(n_pairs, 1)
+    u = {a: _smoothed(drawn[:, i], n_drawn, n_levels[a]) for i, a in enumerate(attributes)}
+    m = {a: _rising(n_levels[a]) for a in attributes}
+    h = {a: m[a] if a in household else u[a] for a in attributes}
+    k = {a: m[a] if a in namesake else u[a] for a in attributes}
+    start = n_seen.sum() / n_pairs
+    prior = np.array([min(0.1, 0.2 * start), min(0.05, 0.1 * start), min(0.05, 0.1 * start), 0.0])
+    prior[UNRELATED] = 1 - prior[:UNRELATED].sum()
+    _apply_fixed(m, u, fixed)
+    n_iterations, is_converged = 0, False
+    for step in range(1, max_iterations + 1):
+        n_iterations = step
+        before = np.concatenate([*m.values(), *h.values(), *k.values(), *u.values(), prior])
+        weight = _posterior(seen, attributes, (m, h, k, u), prior) * n_seen[:, None]
+        unrelated = _posterior(drawn, attributes, (m, h, k, u), prior)[:, UNRELATED] * n_drawn
+        for i, a in enumerate(attributes):
+            m[a] = _smoothed(seen[:, i], weight[:, MATCH], n_levels[a])
+            u[a] = _smoothed(drawn[:, i], unrelated, n_levels[a])
+            h[a] = _smoothed(seen[:, i], weight[:, HOUSEHOLD], n_levels[a]) if a in household else u[a]
+            k[a] = _smoothed(seen[:, i], weight[:, NAMESAKE], n_levels[a]) if a in namesake else u[a]
+        _apply_fixed(m, u, fixed)
+        # What blocking left out counts as unrelated. A prior of nothing could never grow again.
+        prior = np.maximum(weight.sum(axis=0) / n_pairs, 1e-15)
+        prior[UNRELATED] = 1 - prior[:UNRELATED].sum()
+        after = np.concatenate([*m.values(), *h.values(), *k.values(), *u.values(), prior])
+        if np.abs(after - before).max() < tolerance:
+            is_converged = True
+            break
+    return LinkageModel(_table(attributes, n_levels, (m, h, k, u), fixed), prior, n_iterations, is_converged)
+
+
+def choose_threshold(probabilities: FloatArray, n_pairs: FloatArray | None = None) -> float:
+    """Choose the probability above which a pair is a match so that the expected F1 is greatest.
+
+    Parameters
+    ----------
+    probabilities : array of shape (n,)
+        Match probabilities of the candidate pairs, or of their patterns.
+    n_pairs : array of shape (n,), optional
+        How many pairs each stands for; one by default.
+
+    Returns
+    -------
+    float
+        A probability between 0 and 1: taking the pairs at or above it maximises ``2 E[TP] / (n_taken + E[matches])``,
+        the model's own estimate of F1 (Lipton, Elkan & Naryanaswamy 2014). 0.5 when there are no pairs.
+    """
+    if len(probabilities) == 0:
+        return 0.5
+    counts = np.ones(len(probabilities)) if n_pairs is None else n_pairs
+    order = np.argsort(-probabilities, kind="stable")
+    sorted_p, sorted_n = probabilities[order], counts[order]
+    expected_true = np.cumsum(sorted_p * sorted_n)
+    f1 = 2 * expected_true / (np.cumsum(sorted_n) + expected_true[-1])
+    return float(sorted_p[int(np.argmax(f1))])
+
+
+def _check(attributes: list[str], n_levels: dict[str, int], shared: Sequence[str], fixed: pd.DataFrame | None) -> None:
+    unknown = [a for a in shared if a not in attributes]
+    if unknown:
+        raise ValueError(f"household or namesake names unknown attributes {unknown}; known are {attributes}")
+    for attribute, level, m, u in _by_hand(fixed):
+        if attribute not in attributes:
+            raise ValueError(f"a fixed weight names the unknown attribute {attribute!r}; known are {attributes}")
+        if not 0 <= level < n_levels[attribute]:
+            raise ValueError(
+                f"a fixed weight of {attribute} has level {level}; allowed: 0 to {n_levels[attribute] - 1}"
+            )
+        for name, value in (("m", m), ("u", u)):
+            if value is not None and not 0 < value < 1:
+                raise ValueError(f"a fixed {name} of {attribute} is {value}; it must lie between 0 and 1")
+
+
+def _by_hand(fixed: pd.DataFrame | None) -> list[tuple[str, int, float | None, float | None]]:
+    """Rows of fixed weights as plain values, None where a probability is to be learned."""
+    if fixed is None:
+        return []
+    columns = (fixed[name].tolist() for name in ("attribute", "level", "m", "u"))
+    return [
+        (str(a), int(n), None if pd.isna(m) else float(m), None if pd.isna(u) else float(u))
+        for a, n, m, u in zip(*columns, strict=True)
+    ]
+
+
+def _levels_and_counts(patterns: pd.DataFrame, attributes: list[str]) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    return patterns[attributes].to_numpy(dtype="int64"), patterns["n_pairs"].to_numpy(dtype="float64")
+
+
+def _smoothed(levels: npt.NDArray[np.int64], weights: FloatArray, n_levels: int) -> FloatArray:
+    """Share of each level among the known ones; half a pair is added to each, so that none is impossible."""
+    known = levels != UNKNOWN
+    counts = np.bincount(levels[known], weights=weights[known], minlength=n_levels) + 0.5
+    return np.asarray(counts / counts.sum(), dtype="float64")
+
+
+def _rising(n_levels: int) -> FloatArray:
+    """Start from: nine in ten agree wholly, and fewer the more they differ."""
+    shares = 0.5 ** np.arange(n_levels)[::-1]
+    shares[-1] = 9 * shares[:-1].sum() if n_levels > 1 else 1.0
+    return np.asarray(shares / shares.sum(), dtype="float64")
+
+
+def _posterior(
+    levels: npt.NDArray[np.int64], attributes: list[str], classes: Sequence[dict[str, FloatArray]], prior: FloatArray
+) -> FloatArray:
+    """Probability of each class given each pattern, shape (n_patterns, n_classes)."""
+    log_p = np.tile(np.log(prior), (len(levels), 1))
+    for i, a in enumerate(attributes):
+        known = levels[:, i] != UNKNOWN
+        for c, probabilities in enumerate(classes):
+            log_p[known, c] += np.log(probabilities[a][levels[known, i]])
+    log_p -= log_p.max(axis=1, keepdims=True) if len(log_p) else 0.0
+    p = np.exp(log_p)
+    return np.asarray(p / p.sum(axis=1, keepdims=True), dtype="float64")
+
+
+def _apply_fixed(m: dict[str, FloatArray], u: dict[str, FloatArray], fixed: pd.DataFrame | None) -> None:
+    """Put in what a person fixed and let the other levels of the attribute share the rest."""
+    for attribute, level, fixed_m, fixed_u in _by_hand(fixed):
+        for probabilities, value in ((m, fixed_m), (u, fixed_u)):
+            if value is not None:
+                p = probabilities[attribute].copy()
+                others = np.arange(len(p)) != level
+                p[others] *= (1 - value) / p[others].sum()
+                p[level] = value
+                probabilities[attribute] = p
+
+
+def _table(
+    attributes: list[str],
+    n_levels: dict[str, int],
+    classes: Sequence[dict[str, FloatArray]],
+    fixed: pd.DataFrame | None,
+) -> pd.DataFrame:
+    by_hand = {(attribute, level) for attribute, level, _, _ in _by_hand(fixed)}
+    rows = [
+        (a, level, *(float(probabilities[a][level]) for probabilities in classes), (a, level) in by_hand)
+        for a in attributes
+        for level in range(n_levels[a])
+    ]
+    return pd.DataFrame(rows, columns=["attribute", "level", "m", "h", "n", "u", "is_fixed"])
+
+
+def fit_from_tables(
+    patterns: duckdb.DuckDBPyRelation,
+    records: duckdb.DuckDBPyRelation,
+    attributes: duckdb.DuckDBPyRelation,
+    fixed: duckdb.DuckDBPyRelation,
+) -> pd.DataFrame:
+    """Run :func:`fit` on the warehouse's tables.
+
+    Parameters
+    ----------
+    patterns : relation
+        ``pair_kind`` (candidate or random), a level column for each attribute, ``n_pairs``.
+    records : relation
+        One row per record; only counted.
+    attributes : relation
+        ``attribute, n_levels, is_household, is_namesake``.
+    fixed : relation
+        ``attribute, level, m, u``; may be empty.
+
+    Returns
+    -------
+    DataFrame
+        ``attribute, level, m, h, n, u, is_fixed, bits, household_bits, namesake_bits``: the weights, the bits being
+        ``log2`` of ``m``, ``h`` and ``n`` over ``u``; and a row ``prior`` with the share of all pairs of each kind.
+    """
+    listed = attributes.order("attribute").df()
+    counts = patterns.order(", ".join(["pair_kind", *listed["attribute"]])).df()
+    n_records = records.aggregate("count(*)").fetchall()[0][0]
+    model = fit(
+        counts[counts["pair_kind"] == "candidate"],
+        counts[counts["pair_kind"] == "random"],
+        n_pairs=n_records * (n_records - 1) // 2,
+        n_levels={str(a): int(n) for a, n in zip(listed["attribute"], listed["n_levels"], strict=True)},
+        household=[str(a) for a in listed.loc[listed["is_household"].astype(bool), "attribute"]],
+        namesake=[str(a) for a in listed.loc[listed["is_namesake"].astype(bool), "attribute"]],
+        fixed=fixed.order("attribute, level").df(),
+    )
+    prior = {"attribute": "prior", "level": 0, "is_fixed": False} | dict(zip("mhnu", model.prior.tolist(), strict=True))
+    table = pd.concat([model.weights, pd.DataFrame([prior])], ignore_index=True)
+    against_chance = {
+        "bits": np.log2(table["m"] / table["u"]),
+        "household_bits": np.log2(table["h"] / table["u"]),
+        "namesake_bits": np.log2(table["n"] / table["u"]),
+    }
+    return table.assign(**against_chance)
+
+
+def cluster(
+    records: pd.DataFrame,
+    pairs: pd.DataFrame,
+    *,
+    threshold: float,
+    cohesion: float,
+    same: Sequence[tuple[str, str]] = (),
+    different: Sequence[tuple[str, str]] = (),
+    max_dense: int = 2000,
+) -> pd.DataFrame:
+    """Group records into customers.
+
+    Connected components of the pairs at or above the threshold, each then judged as a whole: average linkage (Sokal &
+    Michener 1958) joins two groups only while the mean match probability between their records, zero where a pair was
+    no candidate, is at least ``cohesion``. So a single bridge between two people does not make them one.
+
+    Parameters
+    ----------
+    records : DataFrame
+        ``record_id`` (unique) and ``created_at``; the order of rows is immaterial.
+    pairs : DataFrame
+        ``record_a, record_b, match_probability``, each pair once.
+    threshold : float
+        Probability from which a pair connects two records.
+    cohesion : float
+        Mean probability from which two groups are one.
+    same, different : sequence of pairs of record ids
+        What people decided. ``different`` is never joined, ``same`` always, unless it contradicts a ``different``.
+    max_dense : int
+        Components above this size are first cut by raising the threshold, so that no matrix grows without bound.
+
+    Returns
+    -------
+    DataFrame
+        ``record_id, customer_id, n_records``, ordered by record. The id is a hash of the customer's oldest record (by
+        ``created_at``, then key): a function of the set of records alone, whatever the order in which they came.
+    """
+    known = records.sort_values(["created_at", "record_id"], na_position="last", kind="stable").reset_index(drop=True)
+    position = pd.Series(np.arange(len(known)), index=known["record_id"])
+    a = position.reindex(pairs["record_a"]).to_numpy(dtype="int64")
+    b = position.reindex(pairs["record_b"]).to_numpy(dtype="int64")
+    p = pairs["match_probability"].to_numpy(dtype="float64")
+    decided = {1.0: _positions(same, position), 0.0: _positions(different, position)}
+    a, b, p = _with_decisions(a, b, p, decided)
+    label = np.arange(len(known))
+    pending = [(threshold, np.arange(len(known)))]
+    edges = pd.DataFrame({"a": a, "b": b, "p": p})
+    while pending:
+        limit, members = pending.pop()
+        for component, inner in _components(members, edges, limit):
+            if len(component) > max_dense and limit < 1 - 1e-9:
+                pending.append((1 - (1 - limit) / 10, component))
+            else:
+                groups = _average_linkage(component, inner, cohesion)
+                for group in groups:
+                    label[group] = group.min()
+    oldest = known["record_id"].to_numpy()[label]
+    ids = {
+        r: "C" + hashlib.md5(r.encode(), usedforsecurity=False).hexdigest()[:16].upper() for r in dict.fromkeys(oldest)
+    }
+    result = pd.DataFrame({"record_id": known["record_id"], "customer_id": [ids[r] for r in oldest]})
+    result["n_records"] = result.groupby("customer_id")["record_id"].transform("size")
+    return result.sort_values("record_id", kind="stable").reset_index(drop=True)
+
+
+#: Probabilities beyond the possible: they outweigh any mean of real ones.
+_ALWAYS, _NEVER = 1e6, -1e9
+
+
+def _positions(decisions: Sequence[tuple[str, str]], position: "pd.Series[int]") -> set[tuple[int, int]]:
+    """Pairs of row numbers, the smaller first; decisions about records that are not there are void."""
+    known = [(position.get(x), position.get(y)) for x, y in decisions]
+    return {(min(i, j), max(i, j)) for i, j in known if i is not None and j is not None and i != j}
+
+
+def _with_decisions(
+    a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], p: FloatArray, decided: dict[float, set[tuple[int, int]]]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], FloatArray]:
+    low, high = np.minimum(a, b), np.maximum(a, b)
+    if not decided[1.0] and not decided[0.0]:
+        return low, high, p
+    by_pair = dict(zip(zip(low.tolist(), high.tolist(), strict=True), p.tolist(), strict=True))
+    by_pair.update(dict.fromkeys(sorted(decided[1.0]), _ALWAYS))
+    by_pair.update(dict.fromkeys(sorted(decided[0.0]), _NEVER))
+    keys = np.array(sorted(by_pair), dtype="int64").reshape(-1, 2)
+    return keys[:, 0], keys[:, 1], np.array([by_pair[i, j] for i, j in keys.tolist()])
+
+
+def _components(
+    members: npt.NDArray[np.int64], edges: pd.DataFrame, limit: float
+) -> Iterator[tuple[npt.NDArray[np.int64], pd.DataFrame]]:
+    """Yield the connected components of more than one record, each with all the pairs inside it, weak ones too."""
+    local = np.full(int(members.max(initial=-1)) + 1, -1, dtype="int64")
+    local[members] = np.arange(len(members))
+    inside = edges[(edges["a"] < len(local)) & (edges["b"] < len(local))]
+    inside = inside[(local[inside["a"]] >= 0) & (local[inside["b"]] >= 0)]
+    strong = inside[inside["p"] >= limit]
+    graph = coo_array((np.ones(len(strong)), (local[strong["a"]], local[strong["b"]])), shape=(len(members),) * 2)
+    _, component = connected_components(graph, directed=False)
+    within = inside[component[local[inside["a"]]] == component[local[inside["b"]]]]
+    groups = dict(iter(within.groupby(component[local[within["a"]]], sort=True)))
+    order = np.argsort(component, kind="stable")
+    bounds = np.flatnonzero(np.diff(component[order], prepend=-1))
+    for rows in np.split(order, bounds[1:]) if len(order) else []:
+        if len(rows) > 1:
+            yield members[np.sort(rows)], groups[component[rows[0]]]
+
+
+def _average_linkage(
+    component: npt.NDArray[np.int64], pairs: pd.DataFrame, cohesion: float
+) -> list[npt.NDArray[np.int64]]:
+    """Cut the average-linkage tree of one component where the mean probability falls below ``cohesion``."""
+    n = len(component)
+    if n == 2:
+        return [component] if pairs["p"].iloc[0] >= cohesion else [component[:1], component[1:]]
+    distance = np.ones((n, n))
+    i = np.searchsorted(component, pairs["a"])
+    j = np.searchsorted(component, pairs["b"])
+    distance[i, j] = distance[j, i] = 1 - pairs["p"].to_numpy()
+    np.fill_diagonal(distance, 0)
+    shift = min(0.0, float(distance.min()))
+    tree = linkage(squareform(distance - shift * (1 - np.eye(n)), checks=False), method="average")
+    flat = fcluster(tree, t=1 - cohesion - shift + 1e-12, criterion="distance")
+    return [component[flat == g] for g in np.unique(flat)]
+
+
+def resolve(
+    records: duckdb.DuckDBPyRelation,
+    pairs: duckdb.DuckDBPyRelation,
+    overrides: duckdb.DuckDBPyRelation,
+    *,
+    threshold: str | float,
+    cohesion: float,
+) -> pd.DataFrame:
+    """Run :func:`cluster` on the warehouse's tables.
+
+    Parameters
+    ----------
+    records : relation
+        ``record_id, created_at``.
+    pairs : relation
+        ``record_a, record_b, match_probability`` of all candidate pairs.
+    overrides : relation
+        ``record_a, record_b, decision`` (same or different).
+    threshold : "auto" or float
+        Match threshold; ``auto`` lets :func:`choose_threshold` find it.
+    cohesion : float
+        See :func:`cluster`.
+
+    Returns
+    -------
+    DataFrame
+        What :func:`cluster` returns, and the ``match_threshold`` used.
+
+    Raises
+    ------
+    ValueError
+        When the threshold is neither ``auto`` nor a number between 0 and 1, or the cohesion no number between 0 and 1.
+    """
+    if threshold != "auto" and not 0 <= float(threshold) <= 1:
+        raise ValueError(f"match_threshold must be auto or between 0 and 1; it is {threshold!r}")
+    if not 0 <= float(cohesion) <= 1:
+        raise ValueError(f"cluster_cohesion must lie between 0 and 1; it is {cohesion!r}")
+    # Pairs below one in a thousand are as good as no pairs to a mean, and most candidates are.
+    scored = pairs.filter("match_probability >= 0.001").order("record_a, record_b").df()
+    limit = choose_threshold(scored["match_probability"].to_numpy()) if threshold == "auto" else float(threshold)
+    decided = overrides.order("record_a, record_b").df()
+    by_decision = {
+        decision: list(zip(rows["record_a"], rows["record_b"], strict=True))
+        for decision, rows in decided.groupby("decision")
+    }
+    found = cluster(
+        records.order("record_id").df(),
+        scored,
+        threshold=limit,
+        cohesion=float(cohesion),
+        same=by_decision.get("same", []),
+        different=by_decision.get("different", []),
+    )
+    return found.assign(match_threshold=limit)

@@ -1,0 +1,13 @@
+"""What each level of each comparison says about two records being one person, learned from the data."""
+
+
+def model(dbt, session):
+    dbt.config(materialized="table", schema="marts")
+    from crm_mining.linkage import fit_from_tables
+
+    return fit_from_tables(
+        dbt.ref("int_pair_patterns"),
+        dbt.ref("int_match_attributes"),
+        dbt.ref("match_attributes"),
+        dbt.ref("match_weight_overrides"),
+    )
