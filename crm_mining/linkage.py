@@ -29,6 +29,8 @@ from scipy.spatial.distance import squareform
 FloatArray = npt.NDArray[np.float64]
 
 UNKNOWN = -1
+#: How much is known before the data is seen, in pairs.
+PRIOR_MATCHES, PRIOR_RANDOM_PAIRS = 5.0, 1000.0
 MATCH, HOUSEHOLD, NAMESAKE, UNRELATED = 0, 1, 2, 3
 
 
@@ -64,6 +66,7 @@ def fit(
     n_levels: dict[str, int],
     household: Sequence[str],
     namesake: Sequence[str],
+    chance: dict[str, float],
     fixed: pd.DataFrame | None = None,
     max_iterations: int = 200,
     tolerance: float = 1e-6,
@@ -83,6 +86,10 @@ def fit(
         Attribute name to its number of levels.
     household, namesake : sequence of str
         The attributes that people of one household share, and those that namesakes do.
+    chance : dict
+        How often unrelated people agree wholly on each attribute, as far as anybody knows before seeing the data. It
+        weighs as much as ``PRIOR_RANDOM_PAIRS`` random pairs: nothing in a large file, nearly all in a handful of
+        records.
     fixed : DataFrame, optional
         ``attribute, level, m, u``: probabilities fixed by hand; null means learned.
     max_iterations, tolerance
@@ -100,11 +107,16 @@ def fit(
     """
     attributes = list(n_levels)
     _check(attributes, n_levels, [*household, *namesake], fixed)
+    for attribute in attributes:
+        if not 0 < chance.get(attribute, -1) < 0.2:
+            raise ValueError(f"chance of {attribute} must lie between 0 and 0.2; it is {chance.get(attribute)}")
     seen, n_seen = _levels_and_counts(candidates, attributes)
     drawn, n_drawn = _levels_and_counts(random_pairs, attributes)
     n_pairs = max(n_pairs, 1)
-    u = {a: _smoothed(drawn[:, i], n_drawn, n_levels[a]) for i, a in enumerate(attributes)}
+    m_before = {a: PRIOR_MATCHES * _rising(n_levels[a]) for a in attributes}
+    u_before = {a: PRIOR_RANDOM_PAIRS * _by_chance(n_levels[a], chance[a]) for a in attributes}
     m = {a: _rising(n_levels[a]) for a in attributes}
+    u = {a: _by_chance(n_levels[a], chance[a]) for a in attributes}
     h = {a: m[a] if a in household else u[a] for a in attributes}
     k = {a: m[a] if a in namesake else u[a] for a in attributes}
     start = n_seen.sum() / n_pairs
@@ -118,10 +130,10 @@ def fit(
         weight = _posterior(seen, attributes, (m, h, k, u), prior) * n_seen[:, None]
         unrelated = _posterior(drawn, attributes, (m, h, k, u), prior)[:, UNRELATED] * n_drawn
         for i, a in enumerate(attributes):
-            m[a] = _smoothed(seen[:, i], weight[:, MATCH], n_levels[a])
-            u[a] = _smoothed(drawn[:, i], unrelated, n_levels[a])
-            h[a] = _smoothed(seen[:, i], weight[:, HOUSEHOLD], n_levels[a]) if a in household else u[a]
-            k[a] = _smoothed(seen[:, i], weight[:, NAMESAKE], n_levels[a]) if a in namesake else u[a]
+            m[a] = _smoothed(seen[:, i], weight[:, MATCH], m_before[a])
+            u[a] = _smoothed(drawn[:, i], unrelated, u_before[a])
+            h[a] = _smoothed(seen[:, i], weight[:, HOUSEHOLD], m_before[a]) if a in household else u[a]
+            k[a] = _smoothed(seen[:, i], weight[:, NAMESAKE], m_before[a]) if a in namesake else u[a]
         _apply_fixed(m, u, fixed)
         # What blocking left out counts as unrelated. A prior of nothing could never grow again.
         prior = np.maximum(weight.sum(axis=0) / n_pairs, 1e-15)
@@ -190,11 +202,19 @@ def _levels_and_counts(patterns: pd.DataFrame, attributes: list[str]) -> tuple[n
     return patterns[attributes].to_numpy(dtype="int64"), patterns["n_pairs"].to_numpy(dtype="float64")
 
 
-def _smoothed(levels: npt.NDArray[np.int64], weights: FloatArray, n_levels: int) -> FloatArray:
-    """Share of each level among the known ones; half a pair is added to each, so that none is impossible."""
+def _smoothed(levels: npt.NDArray[np.int64], weights: FloatArray, before: FloatArray) -> FloatArray:
+    """Share of each level among the known ones, ``before`` being pairs that were seen before the data (Dirichlet)."""
     known = levels != UNKNOWN
-    counts = np.bincount(levels[known], weights=weights[known], minlength=n_levels) + 0.5
+    counts = np.bincount(levels[known], weights=weights[known], minlength=len(before)) + before
     return np.asarray(counts / counts.sum(), dtype="float64")
+
+
+def _by_chance(n_levels: int, chance: float) -> FloatArray:
+    """Shares of the levels among unrelated people: whole agreement as told, each partial one three times that."""
+    shares = np.full(n_levels, min(3 * chance, 0.2))
+    shares[-1] = chance
+    shares[0] = 1 - shares[1:].sum()
+    return shares
 
 
 def _rising(n_levels: int) -> FloatArray:
@@ -260,7 +280,7 @@ def fit_from_tables(
     records : relation
         One row per record; only counted.
     attributes : relation
-        ``attribute, n_levels, is_household, is_namesake``.
+        ``attribute, n_levels, is_household, is_namesake, chance``.
     fixed : relation
         ``attribute, level, m, u``; may be empty.
 
@@ -280,6 +300,7 @@ def fit_from_tables(
         n_levels={str(a): int(n) for a, n in zip(listed["attribute"], listed["n_levels"], strict=True)},
         household=[str(a) for a in listed.loc[listed["is_household"].astype(bool), "attribute"]],
         namesake=[str(a) for a in listed.loc[listed["is_namesake"].astype(bool), "attribute"]],
+        chance={str(a): float(p) for a, p in zip(listed["attribute"], listed["chance"], strict=True)},
         fixed=fixed.order("attribute, level").df(),
     )
     prior = {"attribute": "prior", "level": 0, "is_fixed": False} | dict(zip("mhnu", model.prior.tolist(), strict=True))

@@ -37,3 +37,9 @@
 {% macro reliability(n_agreeing, n_compared) -%}
     ({{ n_agreeing }} + 1) / ({{ n_compared }} + 2)
 {%- endmacro %}
+
+
+{#- Words of an address in one order, since one source writes the house number before the street, one behind it, one in its own column. -#}
+{% macro address_words(columns) -%}
+    array_to_string(list_sort(string_split({{ match_text("concat_ws(' ', " ~ columns | join(', ') ~ ")") }}, ' ')), ' ')
+{%- endmacro %}

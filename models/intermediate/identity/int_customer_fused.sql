@@ -32,7 +32,7 @@ weighed as (
         case policy
             when 'most_trusted' then reliability
             when 'most_recent' then epoch(recorded_at)
-            when 'most_frequent' then count(*) over (partition by customer_id, attribute, value)
+            when 'most_frequent' then count(*) over (partition by customer_id, attribute, compared_value)
             when 'longest' then length(value)
         end as score
     from eligible

@@ -33,6 +33,7 @@ listed as (
         days_before_latest,
         '{{ column }}' as attribute,
         {{ column }}::varchar as value,
+        {{ address_words(['street', 'street_number']) if column == 'street' else column ~ '::varchar' }} as compared_value,
         {{ 'is_' ~ column ~ '_imputed::integer' if column in imputed_attributes() else '0' }} as fallback_level
     from aged
     union all
@@ -45,6 +46,7 @@ listed as (
         days_before_latest,
         'address' as attribute,
         nullif(concat_ws(', ', {{ address_columns() | join(', ') }}), '') as value,
+        {{ address_words(['street', 'street_number', 'postcode', 'city']) }} as compared_value,
         case when street is not null then 0 when city is not null then 1 else 2 end as fallback_level
     from aged
 ),

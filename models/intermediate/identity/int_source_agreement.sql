@@ -9,8 +9,8 @@ compared as (
         source,
         attribute,
         count(*) over (partition by customer_id, attribute) - count(*) over (partition by customer_id, attribute, source) as n_others,
-        count(*) over (partition by customer_id, attribute, value)
-        - count(*) over (partition by customer_id, attribute, value, source) as n_others_agreeing
+        count(*) over (partition by customer_id, attribute, compared_value)
+        - count(*) over (partition by customer_id, attribute, compared_value, source) as n_others_agreeing
     from own_values
 ),
 
