@@ -319,6 +319,7 @@ def cluster(
     *,
     threshold: float,
     cohesion: float,
+    one_birth_date: bool = False,
     same: Sequence[tuple[str, str]] = (),
     different: Sequence[tuple[str, str]] = (),
     max_dense: int = 2000,
@@ -327,20 +328,26 @@ def cluster(
 
     Connected components of the pairs at or above the threshold, each then judged as a whole: average linkage (Sokal &
     Michener 1958) joins two groups only while the mean match probability between their records, zero where a pair was
-    no candidate, is at least ``cohesion``. So a single bridge between two people does not make them one.
+    no candidate, is at least ``cohesion``. So a single bridge between two people does not make them one. And a person
+    is born once: with ``one_birth_date``, records whose birth dates no slip of a typist explains are not joined,
+    however much else they share.
 
     Parameters
     ----------
     records : DataFrame
-        ``record_id`` (unique) and ``created_at``; the order of rows is immaterial.
+        ``record_id`` (unique), ``created_at`` and ``birth_date`` (text, YYYYMMDD, or missing); the order of rows is
+        immaterial.
     pairs : DataFrame
         ``record_a, record_b, match_probability``, each pair once.
     threshold : float
         Probability from which a pair connects two records.
     cohesion : float
         Mean probability from which two groups are one.
+    one_birth_date : bool
+        Whether birth dates can be relied on so far.
     same, different : sequence of pairs of record ids
-        What people decided. ``different`` is never joined, ``same`` always, unless it contradicts a ``different``.
+        What people decided. ``different`` is never joined, ``same`` always, unless it contradicts a ``different``; a
+        decision outweighs birth dates.
     max_dense : int
         Components above this size are first cut by raising the threshold, so that no matrix grows without bound.
 
@@ -357,17 +364,18 @@ def cluster(
     p = pairs["match_probability"].to_numpy(dtype="float64")
     decided = {1.0: _positions(same, position), 0.0: _positions(different, position)}
     a, b, p = _with_decisions(a, b, p, decided)
+    born = np.zeros(len(known), dtype="int64")
+    if one_birth_date:
+        born = pd.to_numeric(known["birth_date"]).fillna(0).to_numpy(dtype="int64")
     label = np.arange(len(known))
     pending = [(threshold, np.arange(len(known)))]
-    edges = pd.DataFrame({"a": a, "b": b, "p": p})
     while pending:
         limit, members = pending.pop()
-        for component, inner in _components(members, edges, limit):
+        for component, inner in _components(members, (a, b, p), born, limit, cohesion, label):
             if len(component) > max_dense and limit < 1 - 1e-9:
                 pending.append((1 - (1 - limit) / 10, component))
             else:
-                groups = _average_linkage(component, inner, cohesion)
-                for group in groups:
+                for group in _average_linkage(component, inner, born[component], cohesion):
                     label[group] = group.min()
     oldest = known["record_id"].to_numpy()[label]
     ids = {
@@ -378,8 +386,10 @@ def cluster(
     return result.sort_values("record_id", kind="stable").reset_index(drop=True)
 
 
+#: Pairs as arrays: the two row numbers, the smaller first, and the probability.
+_Edges = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], FloatArray]
 #: Probabilities beyond the possible: they outweigh any mean of real ones.
-_ALWAYS, _NEVER = 1e6, -1e9
+_ALWAYS, _UNLIKELY, _NEVER = 1e6, -1e4, -1e9
 
 
 def _positions(decisions: Sequence[tuple[str, str]], position: "pd.Series[int]") -> set[tuple[int, int]]:
@@ -390,48 +400,96 @@ def _positions(decisions: Sequence[tuple[str, str]], position: "pd.Series[int]")
 
 def _with_decisions(
     a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], p: FloatArray, decided: dict[float, set[tuple[int, int]]]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], FloatArray]:
+) -> _Edges:
+    """Put the decisions in place of what the pairs said."""
     low, high = np.minimum(a, b), np.maximum(a, b)
-    if not decided[1.0] and not decided[0.0]:
-        return low, high, p
-    by_pair = dict(zip(zip(low.tolist(), high.tolist(), strict=True), p.tolist(), strict=True))
-    by_pair.update(dict.fromkeys(sorted(decided[1.0]), _ALWAYS))
-    by_pair.update(dict.fromkeys(sorted(decided[0.0]), _NEVER))
-    keys = np.array(sorted(by_pair), dtype="int64").reshape(-1, 2)
-    return keys[:, 0], keys[:, 1], np.array([by_pair[i, j] for i, j in keys.tolist()])
+    # A pair decided both ways stays apart.
+    values = dict.fromkeys(decided[1.0], _ALWAYS) | dict.fromkeys(decided[0.0], _NEVER)
+    pairs = np.array(sorted(values), dtype="int64").reshape(-1, 2)
+    n = 1 + max(int(high.max(initial=0)), int(pairs.max(initial=0)))
+    open_pairs = ~np.isin(low * n + high, pairs[:, 0] * n + pairs[:, 1])
+    return (
+        np.concatenate([low[open_pairs], pairs[:, 0]]),
+        np.concatenate([high[open_pairs], pairs[:, 1]]),
+        np.concatenate([p[open_pairs], [values[i, j] for i, j in pairs.tolist()]]),
+    )
 
 
 def _components(
-    members: npt.NDArray[np.int64], edges: pd.DataFrame, limit: float
-) -> Iterator[tuple[npt.NDArray[np.int64], pd.DataFrame]]:
-    """Yield the connected components of more than one record, each with all the pairs inside it, weak ones too."""
-    local = np.full(int(members.max(initial=-1)) + 1, -1, dtype="int64")
-    local[members] = np.arange(len(members))
-    inside = edges[(edges["a"] < len(local)) & (edges["b"] < len(local))]
-    inside = inside[(local[inside["a"]] >= 0) & (local[inside["b"]] >= 0)]
-    strong = inside[inside["p"] >= limit]
-    graph = coo_array((np.ones(len(strong)), (local[strong["a"]], local[strong["b"]])), shape=(len(members),) * 2)
-    _, component = connected_components(graph, directed=False)
-    within = inside[component[local[inside["a"]]] == component[local[inside["b"]]]]
-    groups = dict(iter(within.groupby(component[local[within["a"]]], sort=True)))
+    members: npt.NDArray[np.int64],
+    edges: _Edges,
+    born: npt.NDArray[np.int64],
+    limit: float,
+    cohesion: float,
+    label: npt.NDArray[np.int64],
+) -> Iterator[tuple[npt.NDArray[np.int64], _Edges]]:
+    """Yield the connected components that need judging, each with all the pairs inside it, weak ones too.
+
+    Where every two records are a pair, no pair is below ``cohesion`` and no birth date differs from another, average
+    linkage joins them all: those components, nearly all there are, get their ``label`` here, without a tree.
+    """
+    n = len(members)
+    local = np.full(len(label), -1, dtype="int64")
+    local[members] = np.arange(n)
+    a, b, p = edges
+    inside = (local[a] >= 0) & (local[b] >= 0)
+    a, b, p = a[inside], b[inside], p[inside]
+    strong = p >= limit
+    graph = coo_array((np.ones(strong.sum(), dtype="int8"), (local[a[strong]], local[b[strong]])), shape=(n, n))
+    n_components, component = connected_components(graph, directed=False)
+    within = component[local[a]] == component[local[b]]
+    a, b, p = a[within], b[within], p[within]
+    of_pair = component[local[a]]
+    by_component = np.argsort(of_pair, kind="stable")
+    a, b, p, of_pair = a[by_component], b[by_component], p[by_component], of_pair[by_component]
+    size = np.bincount(component, minlength=n_components)
+    n_pairs = np.bincount(of_pair, minlength=n_components)
+    n_weak = np.bincount(of_pair, weights=p < cohesion, minlength=n_components)
+    latest_birth, earliest_birth = np.zeros(n_components, dtype="int64"), np.full(n_components, 99999999)
+    np.maximum.at(latest_birth, component, born[members])
+    np.minimum.at(earliest_birth, component, np.where(born[members] > 0, born[members], 99999999))
+    is_whole = (n_pairs == size * (size - 1) // 2) & (n_weak == 0) & (latest_birth <= earliest_birth)
+    oldest = np.full(n_components, len(label))
+    np.minimum.at(oldest, component, members)
+    label[members] = np.where(is_whole[component], oldest[component], members)
     order = np.argsort(component, kind="stable")
-    bounds = np.flatnonzero(np.diff(component[order], prepend=-1))
-    for rows in np.split(order, bounds[1:]) if len(order) else []:
-        if len(rows) > 1:
-            yield members[np.sort(rows)], groups[component[rows[0]]]
+    first_member, first_pair = np.cumsum(size) - size, np.cumsum(n_pairs) - n_pairs
+    for c in np.flatnonzero(~is_whole):
+        rows = members[order[first_member[c] : first_member[c] + size[c]]]
+        pairs = slice(first_pair[c], first_pair[c] + n_pairs[c])
+        yield np.sort(rows), (a[pairs], b[pairs], p[pairs])
+
+
+def _contradict(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Whether two birth dates (YYYYMMDD, 0 unknown) are of two people.
+
+    Not so when the year or the day within the year is the same, when day and month are exchanged, or when two digits at
+    most differ (two neighbours exchanged are two digits).
+    """
+    year, month, day = first // 10000, first // 100 % 100, first % 100
+    swapped = year * 10000 + day * 100 + month
+    digits = sum((first // 10**i % 10 != second // 10**i % 10).astype("int64") for i in range(8))
+    return np.asarray(
+        (first > 0)
+        & (second > 0)
+        & (year != second // 10000)
+        & (first % 10000 != second % 10000)
+        & (swapped != second)
+        & (digits > 2)
+    )
 
 
 def _average_linkage(
-    component: npt.NDArray[np.int64], pairs: pd.DataFrame, cohesion: float
+    component: npt.NDArray[np.int64], pairs: _Edges, born: npt.NDArray[np.int64], cohesion: float
 ) -> list[npt.NDArray[np.int64]]:
     """Cut the average-linkage tree of one component where the mean probability falls below ``cohesion``."""
     n = len(component)
-    if n == 2:
-        return [component] if pairs["p"].iloc[0] >= cohesion else [component[:1], component[1:]]
-    distance = np.ones((n, n))
-    i = np.searchsorted(component, pairs["a"])
-    j = np.searchsorted(component, pairs["b"])
-    distance[i, j] = distance[j, i] = 1 - pairs["p"].to_numpy()
+    a, b, p = pairs
+    probability = np.where(_contradict(born[:, None], born[None, :]), _UNLIKELY, 0.0)
+    i, j = np.searchsorted(component, a), np.searchsorted(component, b)
+    is_decided = np.isin(p, (_ALWAYS, _NEVER))
+    probability[i, j] = probability[j, i] = np.where((probability[i, j] < 0) & ~is_decided, _UNLIKELY, p)
+    distance = 1 - probability
     np.fill_diagonal(distance, 0)
     shift = min(0.0, float(distance.min()))
     tree = linkage(squareform(distance - shift * (1 - np.eye(n)), checks=False), method="average")
@@ -442,25 +500,32 @@ def _average_linkage(
 def resolve(
     records: duckdb.DuckDBPyRelation,
     pairs: duckdb.DuckDBPyRelation,
+    weights: duckdb.DuckDBPyRelation,
     overrides: duckdb.DuckDBPyRelation,
     *,
     threshold: str | float,
     cohesion: float,
+    max_birth_date_errors: float,
 ) -> pd.DataFrame:
     """Run :func:`cluster` on the warehouse's tables.
 
     Parameters
     ----------
     records : relation
-        ``record_id, created_at``.
+        ``record_id, created_at, birth_date`` (a date).
     pairs : relation
         ``record_a, record_b, match_probability`` of all candidate pairs.
+    weights : relation
+        ``attribute, level, m`` of :func:`fit_from_tables`.
     overrides : relation
         ``record_a, record_b, decision`` (same or different).
     threshold : "auto" or float
         Match threshold; ``auto`` lets :func:`choose_threshold` find it.
     cohesion : float
         See :func:`cluster`.
+    max_birth_date_errors : float
+        Nobody has two birth dates while at most this share of the matches have (``m`` of level 0 of ``birth_date``):
+        where people or clerks invent birth dates, a wrong one is no reason to part a customer.
 
     Returns
     -------
@@ -470,14 +535,16 @@ def resolve(
     Raises
     ------
     ValueError
-        When the threshold is neither ``auto`` nor a number between 0 and 1, or the cohesion no number between 0 and 1.
+        When the threshold is neither ``auto`` nor a number between 0 and 1, or one of the others no number between 0
+        and 1.
     """
     if threshold != "auto" and not 0 <= float(threshold) <= 1:
         raise ValueError(f"match_threshold must be auto or between 0 and 1; it is {threshold!r}")
-    if not 0 <= float(cohesion) <= 1:
-        raise ValueError(f"cluster_cohesion must lie between 0 and 1; it is {cohesion!r}")
-    # Pairs below one in a thousand are as good as no pairs to a mean, and most candidates are.
-    scored = pairs.filter("match_probability >= 0.001").order("record_a, record_b").df()
+    for name, value in (("cluster_cohesion", cohesion), ("max_birth_date_errors", max_birth_date_errors)):
+        if not 0 <= float(value) <= 1:
+            raise ValueError(f"{name} must lie between 0 and 1; it is {value!r}")
+    errors = weights.filter("attribute = 'birth_date' and level = 0").aggregate("max(m)").fetchall()[0][0]
+    scored = pairs.order("record_a, record_b").df()
     limit = choose_threshold(scored["match_probability"].to_numpy()) if threshold == "auto" else float(threshold)
     decided = overrides.order("record_a, record_b").df()
     by_decision = {
@@ -485,10 +552,11 @@ def resolve(
         for decision, rows in decided.groupby("decision")
     }
     found = cluster(
-        records.order("record_id").df(),
+        records.project("record_id, created_at, strftime(birth_date, '%Y%m%d') as birth_date").order("record_id").df(),
         scored,
         threshold=limit,
         cohesion=float(cohesion),
+        one_birth_date=errors is not None and errors <= float(max_birth_date_errors),
         same=by_decision.get("same", []),
         different=by_decision.get("different", []),
     )

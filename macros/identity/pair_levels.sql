@@ -37,9 +37,9 @@
         else 0
     end as email,
     case
-        when len({{ a }}.phones) = 0 or len({{ b }}.phones) = 0 then -1
-        when list_has_any({{ a }}.phones, {{ b }}.phones) then 2
-        when damerau_levenshtein({{ a }}.phones[1], {{ b }}.phones[1]) <= 1 then 1
+        when {{ a }}.phone_1 is null or {{ b }}.phone_1 is null then -1
+        when {{ a }}.phone_1 in ({{ b }}.phone_1, {{ b }}.phone_2) or {{ a }}.phone_2 in ({{ b }}.phone_1, {{ b }}.phone_2) then 2
+        when damerau_levenshtein({{ a }}.phone_1, {{ b }}.phone_1) <= 1 then 1
         else 0
     end as phone,
     case

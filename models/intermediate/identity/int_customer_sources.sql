@@ -10,15 +10,12 @@ scores as (
     select * from {{ ref('int_pair_scores') }}
 ),
 
-candidates as (
-    select * from {{ ref('int_candidate_pairs') }}
-),
-
 -- The pairs within a customer, seen from either record: the strongest one is what ties a record to the rest.
 ties as (
     select
         scores.record_a as record_id,
         scores.record_b as other_record_id,
+        scores.first_rule,
         scores.match_weight,
         scores.match_probability
     from scores
@@ -26,6 +23,7 @@ ties as (
     select
         scores.record_b as record_id,
         scores.record_a as other_record_id,
+        scores.first_rule,
         scores.match_weight,
         scores.match_probability
     from scores
@@ -36,7 +34,8 @@ strongest as (
         ties.record_id,
         max(ties.match_weight) as match_weight,
         max(ties.match_probability) as match_probability,
-        arg_max(ties.other_record_id, (ties.match_weight, ties.other_record_id)) as matched_record_id
+        arg_max(ties.other_record_id, (ties.match_weight, ties.other_record_id)) as matched_record_id,
+        arg_max(ties.first_rule, (ties.match_weight, ties.other_record_id)) as first_rule
     from ties
     inner join clusters on clusters.record_id = ties.record_id
     inner join clusters as other_clusters
@@ -51,17 +50,13 @@ resolved as (
         records.source_table,
         records.source_key,
         clusters.customer_id,
-        case when clusters.n_records = 1 then 'only_record' else coalesce(candidates.first_rule, 'override') end as match_rule,
+        case when clusters.n_records = 1 then 'only_record' else coalesce(strongest.first_rule, 'override') end as match_rule,
         strongest.match_weight,
         strongest.match_probability,
         strongest.matched_record_id
     from records
     inner join clusters using (record_id)
     left join strongest using (record_id)
-    left join candidates
-        on
-            candidates.record_a = least(records.record_id, strongest.matched_record_id)
-            and candidates.record_b = greatest(records.record_id, strongest.matched_record_id)
 )
 
 select * from resolved

@@ -9,6 +9,7 @@ nicknames as (
 -- Where the house number has no column of its own, it is the first or last word of the street that begins with a digit.
 compared as (
     select
+        row_number() over (order by record_id)::integer as record_number,
         record_id,
         {{ match_text('first_name') }} as first_name,
         {{ match_text('last_name') }} as last_name,
@@ -16,7 +17,8 @@ compared as (
         strftime(birth_date, '%Y%d%m') as birth_date_swapped,
         email,
         nullif(regexp_replace(split_part(email, '@', 1), '\+.*$', ''), '') as email_name,
-        list_sort(list_distinct(list_filter([mobile, phone], number -> number is not null))) as phones,
+        least(mobile, phone) as phone_1,
+        nullif(greatest(mobile, phone), phone_1) as phone_2,
         {{ match_text("regexp_replace(street, '^\\d\\S*\\s+|\\s+\\d\\S*$', '', 'g')") }} as street_name,
         lower(coalesce(street_number, nullif(regexp_extract(street, '(^\d\S*)\s|\s(\d\S*)$', 0), ''))) as house_number_text,
         {{ match_text('city') }} as city,
@@ -47,24 +49,25 @@ enriched as (
 
 all_phones as (
     select
-        record_id,
-        unnest(phones) as phone
+        record_number,
+        unnest([phone_1, phone_2]) as phone
     from enriched
+    where phone_1 is not null
 ),
 
 shared_phones as (
     select
-        record_id,
+        record_number,
         {{ value_share('phone') }} as phone_share
     from all_phones
 ),
 
 phone_shares as (
     select
-        record_id,
+        record_number,
         max(phone_share) as phone_share
     from shared_phones
-    group by record_id
+    group by record_number
 ),
 
 weighed as (
@@ -79,7 +82,7 @@ weighed as (
         {{ value_share('city') }} as city_share,
         {{ value_share('company') }} as company_share
     from enriched
-    left join phone_shares using (record_id)
+    left join phone_shares using (record_number)
 )
 
 select * from weighed

@@ -19,6 +19,7 @@
     'city_last_name': "city || ' ' || last_name",
     'city': 'city',
     'company_first_name': "company || ' ' || left(first_name, 3)",
+    'phone': 'phone_1',
 } -%}
 with attributes as (
     select * from {{ ref('int_match_attributes') }}
@@ -29,16 +30,17 @@ keyed as (
     select
         '{{ rule }}' as blocking_rule,
         {{ key }} as block_key,
-        record_id
+        record_number
     from attributes
     where {{ key }} is not null
     union all
     {% endfor %}
     select
         'phone' as blocking_rule,
-        unnest(phones) as block_key,
-        record_id
+        phone_2 as block_key,
+        record_number
     from attributes
+    where phone_2 is not null
 )
 
 select * from keyed

@@ -8,9 +8,11 @@ pairs as (
 
 compared as (
     select
-        pairs.record_a,
-        pairs.record_b,
+        pairs.number_a,
+        pairs.number_b,
         pairs.n_rules,
+        pairs.first_rule,
+        pairs.is_decided,
         {{ pair_levels('a', 'b') }},
         a.first_name_share,
         a.last_name_share,
@@ -20,8 +22,8 @@ compared as (
         case when a.postcode = b.postcode then a.postcode_share when a.city = b.city then a.city_share end as place_share,
         a.company_share
     from pairs
-    inner join attributes as a on a.record_id = pairs.record_a
-    inner join attributes as b on b.record_id = pairs.record_b
+    inner join attributes as a on a.record_number = pairs.number_a
+    inner join attributes as b on b.record_number = pairs.number_b
 )
 
 select * from compared

@@ -1,9 +1,6 @@
 {%- set attributes = match_attributes() | list -%}
 with records as (
-    select
-        *,
-        row_number() over (order by record_id) - 1 as record_number
-    from {{ ref('int_match_attributes') }}
+    select * from {{ ref('int_match_attributes') }}
 ),
 
 totals as (
@@ -13,8 +10,8 @@ totals as (
 -- Pairs drawn by a fixed rule from the records in the order of their keys: the same records give the same pairs.
 drawn as (
     select
-        hash(draws.draw, 1) % totals.n_records as number_a,
-        hash(draws.draw, 2) % totals.n_records as number_b
+        hash(draws.draw, 1) % totals.n_records + 1 as number_a,
+        hash(draws.draw, 2) % totals.n_records + 1 as number_b
     from generate_series(1, {{ var('n_random_pairs') }}) as draws (draw)
     cross join totals
 ),

@@ -9,6 +9,13 @@ patterns as (
     select * from {{ ref('int_pattern_weights') }}
 ),
 
+records as (
+    select
+        record_number,
+        record_id
+    from {{ ref('int_match_attributes') }}
+),
+
 priors as (
     select * from {{ ref('match_weights') }}
     where attribute = 'prior'
@@ -17,9 +24,11 @@ priors as (
 -- Agreement on a rare value says more than on a frequent one: chance would bring it about as often as the value is frequent.
 adjusted as (
     select
-        pairs.record_a,
-        pairs.record_b,
+        pairs.number_a,
+        pairs.number_b,
         pairs.n_rules,
+        pairs.first_rule,
+        pairs.is_decided,
         {% for attribute in attributes %}
         pairs.{{ attribute }} as {{ attribute }}_level,
         {% if attribute in top_levels %}
@@ -62,6 +71,18 @@ scored as (
         1 / (1 + pow(2, -greatest(least(match_weight, 500), -500))) as match_probability
     from summed
     cross join priors
+),
+
+-- Nearly all candidates are far from a match. What people decided on stays in sight however unlikely it is.
+kept as (
+    select
+        records_a.record_id as record_a,
+        records_b.record_id as record_b,
+        scored.* exclude (number_a, number_b)
+    from scored
+    inner join records as records_a on records_a.record_number = scored.number_a
+    inner join records as records_b on records_b.record_number = scored.number_b
+    where scored.match_probability >= {{ var('min_kept_probability') }} or scored.is_decided
 )
 
-select * from scored
+select * from kept

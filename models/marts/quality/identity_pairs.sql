@@ -1,15 +1,10 @@
 {%- set attributes = match_attributes() -%}
 with scores as (
     select * from {{ ref('int_pair_scores') }}
-    where match_probability >= 0.001
 ),
 
 clusters as (
     select * from {{ ref('int_customer_clusters') }}
-),
-
-candidates as (
-    select * from {{ ref('int_candidate_pairs') }}
 ),
 
 -- The waterfall: the prior, then what each attribute adds or takes, then what the rival explanations take, is the weight.
@@ -17,7 +12,7 @@ explained as (
     select
         scores.record_a,
         scores.record_b,
-        candidates.first_rule as blocking_rule,
+        scores.first_rule as blocking_rule,
         scores.n_rules,
         scores.prior_bits,
         {% for attribute in attributes %}
@@ -31,7 +26,6 @@ explained as (
         clusters_b.customer_id as customer_id_b,
         clusters_a.customer_id = clusters_b.customer_id as is_same_customer
     from scores
-    inner join candidates using (record_a, record_b)
     inner join clusters as clusters_a on clusters_a.record_id = scores.record_a
     inner join clusters as clusters_b on clusters_b.record_id = scores.record_b
 )
