@@ -63,6 +63,13 @@ SHARP_RULES = [
     ["last_name", "birth_date"], ["first_name", "postcode"], ["last_name", "postcode"], ["birth_date", "postcode"],
     ["street", "street_number", "postcode"],
 ]  # fmt: skip
+# On a million records the rules above gave Splink so many pairs that it took half an hour and 20 GiB.
+MAX_SHARP_RECORDS = 300_000
+SHARPEST_RULES = [
+    ["email"], ["phone"], ["mobile"], ["national_id"], ["loyalty_id"],
+    ["first_name", "last_name", "birth_date"], ["first_name", "last_name", "postcode"],
+    ["first_name", "last_name", "city"], ["first_name", "street", "street_number"], ["last_name", "birth_date"],
+]  # fmt: skip
 WIDE_RULES = [
     ["first_name"], ["last_name"], ["birth_date"], ["email"], ["phone"], ["mobile"], ["national_id"], ["loyalty_id"],
     ["postcode"], ["street"], ["city", "first_name[1]"], ["city", "last_name[1]"], ["split_part(email, '@', 1)"],
@@ -247,11 +254,12 @@ def link_with_splink(records: Path, clusters: Path) -> None:
     def usable(rules: list[list[str]]) -> list[Any]:
         return [block_on(*rule) for rule in rules if not any(name in part for part in rule for name in absent)]
 
+    rules = WIDE_RULES if total <= MAX_WIDE_RECORDS else SHARP_RULES if total <= MAX_SHARP_RECORDS else SHARPEST_RULES
     settings = SettingsCreator(
         link_type="dedupe_only",
         unique_id_column_name="record_id",
         comparisons=_comparisons(absent),
-        blocking_rules_to_generate_predictions=usable(WIDE_RULES if total <= MAX_WIDE_RECORDS else SHARP_RULES),
+        blocking_rules_to_generate_predictions=usable(rules),
         additional_columns_to_retain=["source_table", "source_key"],
     )
     api = DuckDBAPI(connection)
