@@ -245,6 +245,7 @@ def link_with_splink(records: Path, clusters: Path) -> None:
 
     started = time.perf_counter()
     connection = duckdb.connect()
+    connection.execute(f"set temp_directory = '{clusters.parent / 'splink_temporary'}'")
     connection.execute(f"create table persons as select * from '{records}'")
     total = connection.execute("select count(*) from persons").fetchall()[0][0]
     known = connection.execute("select count(columns(* exclude (phones))) from persons").fetchall()[0]
