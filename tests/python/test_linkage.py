@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.cluster import hierarchy
 
 from crm_mining.linkage import HOUSEHOLD, MATCH, NAMESAKE, UNRELATED, choose_threshold, cluster, fit, resolve
 
@@ -225,14 +226,23 @@ def test_ids_do_not_depend_on_the_other_records(graph, cut: int) -> None:
     assert {record: among[record] for record in kept} == alone
 
 
-def test_a_component_above_the_limit_is_cut_where_it_is_weakest() -> None:
+def test_a_component_above_the_limit_is_cut_where_it_is_weakest(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = [ids(60)[start : start + 5] for start in range(0, 60, 5)]
     pairs = {pair: 0.999 for group in groups for pair in combinations(group, 2)}
     pairs |= {(a[0], b[0]): 0.6 for a, b in combinations(groups, 2)}
     records = table_of_records([name for group in groups for name in group])
+    sizes: list[int] = []
+
+    def counting(distances: np.ndarray, method: str) -> np.ndarray:
+        sizes.append(len(distances))
+        return hierarchy.linkage(distances, method=method)
+
+    monkeypatch.setattr("crm_mining.linkage.linkage", counting)
     found = clustered(records, pairs, max_dense=10)
+    assert max(sizes, default=0) <= 10 * 9 / 2
     assert partition(found) == {frozenset(group) for group in groups}
     assert found == clustered(records, pairs)
+    assert max(sizes) == 60 * 59 / 2
 
 
 def test_a_component_that_no_threshold_cuts_keeps_every_record() -> None:
@@ -404,8 +414,8 @@ def test_without_pairs_the_threshold_is_a_half() -> None:
 def test_resolve_reads_tables_and_names_a_wrong_limit() -> None:
     with duckdb.connect() as con:
         records = con.sql(
-            """select 'r' || i as record_id, timestamp '2024-01-01' + to_days(i::int) as created_at, null::date as birth_date
-            from range(4) as t (i)"""
+            """select 'r' || i as record_id, timestamp '2024-01-01' + to_days(i::int) as created_at,
+            null::date as birth_date from range(4) as t (i)"""
         )
         pairs = con.sql(
             "select * from (values ('r0', 'r1', 0.99), ('r2', 'r3', 0.98)) as p (record_a, record_b, match_probability)"
