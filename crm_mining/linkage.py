@@ -120,7 +120,7 @@ def fit(
     h = {a: m[a] if a in household else u[a] for a in attributes}
     k = {a: m[a] if a in namesake else u[a] for a in attributes}
     start = n_seen.sum() / n_pairs
-    prior = np.array([min(0.1, 0.2 * start), min(0.05, 0.1 * start), min(0.05, 0.1 * start), 0.0])
+    prior = np.maximum([min(0.1, 0.2 * start), min(0.05, 0.1 * start), min(0.05, 0.1 * start), 0.0], 1e-15)
     prior[UNRELATED] = 1 - prior[:UNRELATED].sum()
     _apply_fixed(m, u, fixed)
     n_iterations, is_converged = 0, False

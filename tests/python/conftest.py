@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
@@ -83,6 +84,9 @@ def dbt_run_in_process(manifest: Manifest, folder: Path, variables: Mapping[str,
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRM_WAREHOUSE", str(folder / "warehouse.duckdb"))
         finished = runner.invoke(["run", "--quiet", "-s", selection, "--vars", json.dumps(dict(variables)), *places])
+    if DuckDBConnectionManager._ENV is not None:  # dbt keeps it for the next run, and nobody else could read the file
+        DuckDBConnectionManager._ENV.close()
+        DuckDBConnectionManager._ENV = None
     return Build(
         folder / "warehouse.duckdb", 0 if finished.success else 1, "\n".join([*messages, str(finished.exception or "")])
     )
