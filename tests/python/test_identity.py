@@ -1,18 +1,28 @@
 """Who is one customer and who is not, what people decided about it, and ids that stay: through the dbt models."""
 
 import csv
+import importlib.util
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from conftest import Build, dbt_build, dbt_run_in_process, table_hashes
+from conftest import ROOT, Build, dbt_build, dbt_run_in_process, table_hashes
 from dbt.contracts.graph.manifest import Manifest
 
+from crm_mining.cluster_metrics import cluster_metrics
 from crm_mining.synth import Parameters, generate
+
+_spec = importlib.util.spec_from_file_location("identity_sets", ROOT / "benchmarks" / "identity_sets.py")
+assert _spec is not None
+assert _spec.loader is not None
+identity_sets = importlib.util.module_from_spec(_spec)
+sys.modules["identity_sets"] = identity_sets
+_spec.loader.exec_module(identity_sets)
 
 #: The tables of persons and their keys.
 KEYS = {
@@ -23,7 +33,7 @@ KEYS = {
 }
 EVERYTHING = "path:models path:python_models/records path:python_models/linking"
 DECISIONS = "identity_overrides+,path:models identity_overrides+,path:python_models/linking"
-CUSTOMERS = "+int_customer_sources customer_merges"
+CUSTOMERS = "+identity_pairs +customer_sources customer_merges"
 
 Record = Mapping[str, str]
 
@@ -31,9 +41,13 @@ Record = Mapping[str, str]
 def person(first_name: str, last_name: str, **more: str) -> dict[str, str]:
     """Make a record of someone in Germany, created when all of them are."""
     return {
-        "first_name": first_name, "last_name": last_name, "country": "DE",
-        "created_at": "2024-05-01 10:00:00", "updated_at": "2024-05-01 10:00:00", **more,
-    }  # fmt: skip
+        "first_name": first_name,
+        "last_name": last_name,
+        "country": "DE",
+        "created_at": "2024-05-01 10:00:00",
+        "updated_at": "2024-05-01 10:00:00",
+        **more,
+    }
 
 
 def add_people(raw: Path, people: Sequence[tuple[str, str, Record]]) -> None:
@@ -61,129 +75,275 @@ def customers(build: Build, part: str = "") -> dict[str, str]:
 DUPLICATES: dict[str, tuple[Record, str, Record]] = {
     "nickname": (
         person("Robert", "Achterberg", birth_date="1971-03-14", email="r.achterberg@web.de", phone="+4915112340001"),
-        "shop", {"first_name": "Bob", "email": "achterberg71@gmail.com"},
+        "shop",
+        {"first_name": "Bob", "email": "achterberg71@gmail.com"},
     ),
     "first_and_last_name_exchanged": (
-        person("Friedhelm", "Kowallik", birth_date="1964-11-02", email="kowallik@gmx.de", city="Bremen", postcode="28195"),
-        "shop", {"first_name": "Kowallik", "last_name": "Friedhelm"},
+        person(
+            "Friedhelm", "Kowallik", birth_date="1964-11-02", email="kowallik@gmx.de", city="Bremen", postcode="28195"
+        ),
+        "shop",
+        {"first_name": "Kowallik", "last_name": "Friedhelm"},
     ),
     "day_and_month_exchanged": (
-        person("Dorothea", "Winkelmann", birth_date="1983-04-07", phone="+4915112340003", city="Kassel", postcode="34117"),
-        "shop", {"birth_date": "1983-07-04"},
+        person(
+            "Dorothea", "Winkelmann", birth_date="1983-04-07", phone="+4915112340003", city="Kassel", postcode="34117"
+        ),
+        "shop",
+        {"birth_date": "1983-07-04"},
     ),
     "umlauts_written_out": (
         person("Jörg", "Schönfließ", birth_date="1959-12-24", street="Grüner Weg 5", city="Köln", postcode="50667"),
-        "shop", {"first_name": "Joerg", "last_name": "Schoenfliess", "street": "Gruener Weg 5", "city": "Koeln"},
+        "shop",
+        {"first_name": "Joerg", "last_name": "Schoenfliess", "street": "Gruener Weg 5", "city": "Koeln"},
     ),
     "new_email_same_phone": (
         person("Annegret", "Sudhoff", email="annegret.sudhoff@t-online.de", phone="+4915112340005"),
-        "shop", {"email": "a.sudhoff@posteo.de"},
+        "shop",
+        {"email": "a.sudhoff@posteo.de"},
     ),
     "married_name": (
-        person("Katharina", "Oberländer", birth_date="1990-08-19", email="kathi.oberlaender@web.de", phone="+4915112340006"),
-        "shop", {"last_name": "Petrowski"},
+        person(
+            "Katharina", "Oberländer", birth_date="1990-08-19", email="kathi.oberlaender@web.de", phone="+4915112340006"
+        ),
+        "shop",
+        {"last_name": "Petrowski"},
     ),
     "moved_house": (
-        person("Reinhold", "Tiedemann", birth_date="1948-02-11", email="reinhold.tiedemann@gmx.de", phone="+4915112340007",
-               street="Lindenallee 8", city="Rostock", postcode="18055"),
-        "shop", {"street": "Am Markt 3", "city": "Freiburg", "postcode": "79098"},
+        person(
+            "Reinhold",
+            "Tiedemann",
+            birth_date="1948-02-11",
+            email="reinhold.tiedemann@gmx.de",
+            phone="+4915112340007",
+            street="Lindenallee 8",
+            city="Rostock",
+            postcode="18055",
+        ),
+        "shop",
+        {"street": "Am Markt 3", "city": "Freiburg", "postcode": "79098"},
     ),
     "initial_only": (
         person("Clemens", "Brandhorst", email="clemens.brandhorst@gmail.com", phone="+4915112340008"),
-        "shop", {"first_name": "C."},
+        "shop",
+        {"first_name": "C."},
     ),
     "double_barrelled_name": (
         person("Melanie", "Rosenkranz", birth_date="1987-05-30", phone="+4915112340009", city="Ulm", postcode="89073"),
-        "shop", {"last_name": "Rosenkranz-Deppe"},
+        "shop",
+        {"last_name": "Rosenkranz-Deppe"},
     ),
     "title_and_capitals": (
         person("Henrike", "Vogelsang", birth_date="1976-10-01", email="henrike.vogelsang@web.de"),
-        "shop", {"first_name": "HENRIKE", "last_name": "VOGELSANG", "title": "Dr.", "email": "Henrike.Vogelsang@WEB.DE"},
+        "shop",
+        {"first_name": "HENRIKE", "last_name": "VOGELSANG", "title": "Dr.", "email": "Henrike.Vogelsang@WEB.DE"},
     ),
     "whole_name_in_one_field": (
         person("Gunnar", "Lichtenberg", email="gunnar.lichtenberg@web.de", phone="+4915112340011"),
-        "support", {"first_name": "", "last_name": "", "full_name": "Lichtenberg, Gunnar", "email": ""},
+        "support",
+        {"first_name": "", "last_name": "", "full_name": "Lichtenberg, Gunnar", "email": ""},
     ),
     "one_digit_of_the_birth_date": (
-        person("Leonore", "Wachsmuth", birth_date="1969-06-21", phone="+4915112340012", street="Hafenstraße 12", city="Kiel", postcode="24103"),
-        "shop", {"birth_date": "1968-06-21"},
+        person(
+            "Leonore",
+            "Wachsmuth",
+            birth_date="1969-06-21",
+            phone="+4915112340012",
+            street="Hafenstraße 12",
+            city="Kiel",
+            postcode="24103",
+        ),
+        "shop",
+        {"birth_date": "1968-06-21"},
     ),
     "phone_in_another_notation": (
         person("Wendelin", "Aschenbach", birth_date="1980-01-17", phone="+49 151 1234 0013"),
-        "shop", {"phone": "0151/12340013"},
+        "shop",
+        {"phone": "0151/12340013"},
     ),
     "newsletter_with_nothing_but_name_and_email": (
-        person("Roswitha", "Zimmerling", birth_date="1955-09-09", email="roswitha.zimmerling@gmx.de", phone="+4915112340014"),
-        "marketing", {"birth_date": "", "phone": ""},
+        person(
+            "Roswitha",
+            "Zimmerling",
+            birth_date="1955-09-09",
+            email="roswitha.zimmerling@gmx.de",
+            phone="+4915112340014",
+        ),
+        "marketing",
+        {"birth_date": "", "phone": ""},
     ),
-}  # fmt: skip
+}
 NON_DUPLICATES: dict[str, tuple[Record, str, Record]] = {
     "father_and_son_of_one_name": (
-        person("Georg", "Hüttenrauch", birth_date="1951-02-03", email="georg.huettenrauch@t-online.de", phone="+4930555101",
-               street="Ahornweg 4", city="Berlin", postcode="10115"),
-        "shop", {"birth_date": "1984-09-27", "email": "schorsch84@gmail.com"},
+        person(
+            "Georg",
+            "Hüttenrauch",
+            birth_date="1951-02-03",
+            email="georg.huettenrauch@t-online.de",
+            phone="+4930555101",
+            street="Ahornweg 4",
+            city="Berlin",
+            postcode="10115",
+        ),
+        "shop",
+        {"birth_date": "1984-09-27", "email": "schorsch84@gmail.com"},
     ),
     "twins": (
-        person("Lena", "Buddenbrock", birth_date="1999-07-15", email="lena.buddenbrock@web.de", phone="+4930555102",
-               street="Birkenstraße 17", city="Hamburg", postcode="20095"),
-        "shop", {"first_name": "Marie", "email": "marie.buddenbrock@web.de"},
+        person(
+            "Lena",
+            "Buddenbrock",
+            birth_date="1999-07-15",
+            email="lena.buddenbrock@web.de",
+            phone="+4930555102",
+            street="Birkenstraße 17",
+            city="Hamburg",
+            postcode="20095",
+        ),
+        "shop",
+        {"first_name": "Marie", "email": "marie.buddenbrock@web.de"},
     ),
     "namesakes_in_one_city": (
-        person("Thomas", "Müller", birth_date="1962-03-08", email="thomas.mueller62@gmx.de", phone="+4915112350003",
-               street="Rosenweg 1", city="München", postcode="80331"),
-        "shop", {"birth_date": "1991-10-25", "email": "tommy.m@gmail.com", "phone": "+4917698760003", "street": "Isarstraße 77"},
+        person(
+            "Thomas",
+            "Müller",
+            birth_date="1962-03-08",
+            email="thomas.mueller62@gmx.de",
+            phone="+4915112350003",
+            street="Rosenweg 1",
+            city="München",
+            postcode="80331",
+        ),
+        "shop",
+        {
+            "birth_date": "1991-10-25",
+            "email": "tommy.m@gmail.com",
+            "phone": "+4917698760003",
+            "street": "Isarstraße 77",
+        },
     ),
     "colleagues_with_the_firms_phone_and_mail": (
-        person("Ulrike", "Nachtigall", birth_date="1970-01-20", email="info@feinmechanik-habermas.de", phone="+4971155504",
-               company="Feinmechanik Habermas GmbH"),
-        "shop", {"first_name": "Detlef", "last_name": "Quandt", "birth_date": "1985-06-11"},
+        person(
+            "Ulrike",
+            "Nachtigall",
+            birth_date="1970-01-20",
+            email="info@feinmechanik-habermas.de",
+            phone="+4971155504",
+            company="Feinmechanik Habermas GmbH",
+        ),
+        "shop",
+        {"first_name": "Detlef", "last_name": "Quandt", "birth_date": "1985-06-11"},
     ),
     "couple": (
-        person("Ingo", "Wiesengrund", birth_date="1977-04-04", email="ingo.wiesengrund@web.de", phone="+4930555105",
-               street="Seestraße 30", city="Potsdam", postcode="14467"),
-        "shop", {"first_name": "Beate", "birth_date": "1979-12-13", "email": "beate.wiesengrund@web.de"},
+        person(
+            "Ingo",
+            "Wiesengrund",
+            birth_date="1977-04-04",
+            email="ingo.wiesengrund@web.de",
+            phone="+4930555105",
+            street="Seestraße 30",
+            city="Potsdam",
+            postcode="14467",
+        ),
+        "shop",
+        {"first_name": "Beate", "birth_date": "1979-12-13", "email": "beate.wiesengrund@web.de"},
     ),
     "couple_with_one_mailbox_and_no_birth_dates": (
-        person("Hartmut", "Silberstein", email="familie.silberstein@gmx.de", phone="+4930555106", street="Kastanienallee 2",
-               city="Leipzig", postcode="04109"),
-        "shop", {"first_name": "Edeltraud"},
+        person(
+            "Hartmut",
+            "Silberstein",
+            email="familie.silberstein@gmx.de",
+            phone="+4930555106",
+            street="Kastanienallee 2",
+            city="Leipzig",
+            postcode="04109",
+        ),
+        "shop",
+        {"first_name": "Edeltraud"},
     ),
     "siblings_of_similar_names": (
-        person("Jan", "Stolzenfels", birth_date="2001-01-10", email="jan.stolzenfels@gmail.com", phone="+4930555107",
-               street="Wiesengrund 9", city="Jena", postcode="07743"),
-        "shop", {"first_name": "Jana", "birth_date": "2004-05-22", "email": "jana.stolzenfels@gmail.com"},
+        person(
+            "Jan",
+            "Stolzenfels",
+            birth_date="2001-01-10",
+            email="jan.stolzenfels@gmail.com",
+            phone="+4930555107",
+            street="Wiesengrund 9",
+            city="Jena",
+            postcode="07743",
+        ),
+        "shop",
+        {"first_name": "Jana", "birth_date": "2004-05-22", "email": "jana.stolzenfels@gmail.com"},
     ),
     "successive_tenants": (
-        person("Volker", "Eisenhardt", birth_date="1966-08-08", phone="+4915112350008", street="Turmstraße 61", city="Mainz",
-               postcode="55116"),
-        "shop", {"first_name": "Saskia", "last_name": "Morgenroth", "birth_date": "1993-02-28", "phone": "+4917698760008"},
+        person(
+            "Volker",
+            "Eisenhardt",
+            birth_date="1966-08-08",
+            phone="+4915112350008",
+            street="Turmstraße 61",
+            city="Mainz",
+            postcode="55116",
+        ),
+        "shop",
+        {"first_name": "Saskia", "last_name": "Morgenroth", "birth_date": "1993-02-28", "phone": "+4917698760008"},
     ),
     "similar_names_in_one_street": (
-        person("Martin", "Schneider", birth_date="1958-05-05", phone="+4915112350009", street="Bachstraße 3", city="Erfurt", postcode="99084"),
-        "shop", {"first_name": "Martina", "last_name": "Schreiber", "birth_date": "1982-11-19", "phone": "+4917698760009", "street": "Bachstraße 31"},
+        person(
+            "Martin",
+            "Schneider",
+            birth_date="1958-05-05",
+            phone="+4915112350009",
+            street="Bachstraße 3",
+            city="Erfurt",
+            postcode="99084",
+        ),
+        "shop",
+        {
+            "first_name": "Martina",
+            "last_name": "Schreiber",
+            "birth_date": "1982-11-19",
+            "phone": "+4917698760009",
+            "street": "Bachstraße 31",
+        },
     ),
-}  # fmt: skip
+}
 
-FIRST_NAMES = ["Agathe", "Bruno", "Carla", "Dagmar", "Erwin", "Frieda", "Gisela", "Horst", "Irma", "Joachim"]
+FIRST_NAMES = [
+    "Agathe", "Bruno", "Carla", "Dagmar", "Erwin", "Frieda", "Gisela", "Horst", "Irma", "Joachim",
+    "Karl", "Liesel", "Manfred", "Nora", "Otto", "Paula", "Quirin", "Rosa", "Siegfried", "Thea",
+    "Udo", "Vera", "Walter", "Xaver", "Yvonne", "Zita", "Adolf", "Berta", "Cornelius", "Doris",
+    "Emil", "Franziska", "Gustav", "Helga", "Isolde", "Jutta", "Konrad", "Lothar", "Mathilde", "Norbert",
+    "Ottilie", "Philipp", "Renate", "Stefan", "Traudel", "Ulrich", "Viktor", "Wilma", "Achim", "Brigitte",
+]  # fmt: skip
 LAST_NAMES = ["Abendroth", "Bergengruen", "Clausnitzer", "Dombrowski", "Ellerbrock"]
-#: Fifty residents of one house with one telephone.
+#: Fifty residents of one house with one telephone, ten of each last name.
 RESIDENTS = [
     person(
-        first_name, last_name, birth_date=f"19{30 + (7 * i + 13 * j) % 40}-{1 + (5 * i + j) % 12:02d}-{1 + (3 * i + 5 * j) % 28:02d}",
-        phone="+4934155500", street="Stiftsgasse 1", city="Weimar", postcode="99423",
+        first_name,
+        LAST_NAMES[i % 5],
+        birth_date=f"19{30 + 7 * i % 40}-{1 + 5 * i % 12:02d}-{1 + 3 * i % 28:02d}",
+        phone="+4934155500",
+        street="Stiftsgasse 1",
+        city="Weimar",
+        postcode="99423",
     )
     for i, first_name in enumerate(FIRST_NAMES)
-    for j, last_name in enumerate(LAST_NAMES)
-]  # fmt: skip
+]
 HIDDEN = person(
-    "Konstantin", "Weidenfeller", birth_date="1974-10-23", email="konstantin.weidenfeller@gmx.de", phone="+4915112360001",
-    street="Schillerstraße 44", city="Heidelberg", postcode="69115",
-)  # fmt: skip
+    "Konstantin",
+    "Weidenfeller",
+    birth_date="1974-10-23",
+    email="konstantin.weidenfeller@gmx.de",
+    phone="+4915112360001",
+    street="Schillerstraße 44",
+    city="Heidelberg",
+    postcode="69115",
+)
 #: One person in five records, each with a slip of its own.
 FIVE_SLIPS = [
     ("crm", {"first_name": "Konstantn"}),
     ("crm", {"last_name": "Weidenfeler"}),
-    ("shop", {"birth_date": "1974-10-32".replace("32", "13")}),
+    ("shop", {"birth_date": "1974-10-13"}),
     ("support", {"phone": "+4915112630001"}),
     ("marketing", {"email": "konstantin.wiedenfeller@gmx.de"}),
 ]
@@ -241,16 +401,14 @@ def _waterfall(build: Build, first: str, second: str) -> str:
 @pytest.mark.parametrize("name", DUPLICATES)
 def test_a_known_duplicate_is_one_customer(name: str, cases: Build) -> None:
     first, second = f"crm:same_{name}_1", f"{DUPLICATES[name][1]}:same_{name}_2"
-    found = customers(cases, f":same_{name}_")
-    assert set(found) == {first, second}
+    found = customers(cases)
     assert found[first] == found[second], _waterfall(cases, first, second)
 
 
 @pytest.mark.parametrize("name", NON_DUPLICATES)
 def test_a_known_non_duplicate_is_two_customers(name: str, cases: Build) -> None:
     first, second = f"crm:other_{name}_1", f"{NON_DUPLICATES[name][1]}:other_{name}_2"
-    found = customers(cases, f":other_{name}_")
-    assert set(found) == {first, second}
+    found = customers(cases)
     assert found[first] != found[second], _waterfall(cases, first, second)
 
 
@@ -337,14 +495,22 @@ def test_a_decision_merges_or_splits_and_without_it_all_is_as_before(
 
 N_DAYS = 10
 #: Two records that say too little to be one, and a later one that ties them together.
+TIED = {"phone": "+4915112370001", "mobile": "+4917698770002", "email": "bine.h@gmx.de"}
 LINKED = [
-    ("crm", "link_1", person("Sabine", "Hofmann", phone="+4915112370001", created_at="2023-02-01 08:00:00")),
-    ("shop", "link_2", person("Sabine", "Hofmann", email="bine.h@gmx.de", created_at="2023-03-01 08:00:00")),
+    ("crm", "link_1", person("Sabine", "Hofmann", phone=TIED["phone"], city="Köln", created_at="2023-02-01 08:00:00")),
     (
-        "support",
-        "link_3",
-        person("Sabine", "Hofmann", phone="+4915112370001", email="bine.h@gmx.de", created_at="2026-01-01 08:00:00"),
+        "shop",
+        "link_2",
+        person(
+            "Sabine",
+            "Hofmann",
+            phone=TIED["mobile"],
+            email=TIED["email"],
+            city="Dresden",
+            created_at="2023-03-01 08:00:00",
+        ),
     ),
+    ("support", "link_3", person("Sabine", "Hofmann", **TIED, created_at="2026-01-01 08:00:00")),
 ]
 
 
@@ -383,9 +549,10 @@ def batches(
     add_people(folder / "raw", LINKED)
     daily, days = [], _days(folder / "raw", folder)
     for day in days:
-        build = build_models(folder / "daily", CUSTOMERS, raw_location=str(day))
+        build = build_models(folder / "daily", CUSTOMERS, raw_location=str(day), n_random_pairs=50000)
         daily.append(customers(build))
-    return daily, build, build_models(folder / "full", CUSTOMERS, raw_location=str(days[-1]))
+    full = build_models(folder / "full", CUSTOMERS, raw_location=str(days[-1]), n_random_pairs=50000)
+    return daily, build, full
 
 
 def _sets(clusters: Mapping[str, str]) -> dict[str, frozenset[str]]:
@@ -399,18 +566,18 @@ def test_ten_daily_loads_and_one_full_load_give_the_same_ids(batches: tuple[Any,
     daily, last, full = batches
     assert len(daily[0]) < len(daily[-1]) / 5
     assert customers(full) == daily[-1]
-    hashes = [table_hashes(build.warehouse) for build in (last, full)]
+    hashes = [table_hashes(build.warehouse, ("marts",)) for build in (last, full)]
     different = {name for name in hashes[1] if hashes[0].get(name) != hashes[1][name]}
     assert different == {"marts.customer_merges"}
 
 
 def test_a_customer_of_the_same_records_keeps_its_id_from_day_to_day(batches: tuple[Any, ...]) -> None:
     daily = batches[0]
-    for before, after in zip(daily, daily[1:], strict=False):
+    for before, after in pairwise(daily):
         earlier, later = _sets(before), _sets(after)
         named = {records: customer_id for customer_id, records in later.items()}
         kept = {customer_id: named[records] for customer_id, records in earlier.items() if records in named}
-        assert len(kept) > 0.7 * len(earlier)
+        assert len(kept) > 0.5 * len(earlier)
         assert {a: b for a, b in kept.items() if a != b} == {}
         # A customer that only grew, by records that came later, keeps its id too.
         grown = [c for c, records in earlier.items() if c in later and records < later[c]]
@@ -438,3 +605,49 @@ def test_the_log_adds_up_to_the_customers_of_every_day(batches: tuple[Any, ...])
             where build_number <= {day} group by record_id"""
         )
         assert dict(found) == expected
+
+
+# How good it is where the truth is known
+
+
+def _assert_good(build: Build) -> None:
+    scores = {
+        (model, metric): value
+        for model, metric, value in build.query("select model, metric, value from marts.model_metrics")
+    }
+    for metric, bound in (("pairwise_f1", 0.97), ("bcubed_f1", 0.98)):
+        ours = scores["identity_resolution", metric]
+        assert ours >= bound, scores
+        assert ours > max(scores["baseline_email", metric], scores["baseline_email_or_phone", metric])
+
+
+def test_the_sample_is_resolved_as_well_as_required(sample_build: Build) -> None:
+    _assert_good(sample_build)
+
+
+def test_a_world_that_nothing_was_tried_on_is_resolved_as_well(tmp_path: Path) -> None:
+    generate(Parameters(customers=2000, seed=211), tmp_path, show_progress=False)
+    selection = ["--resource-type", "model", "--resource-type", "seed", "-s", "+model_metrics"]
+    _assert_good(dbt_build(tmp_path / "build", {"raw_location": str(tmp_path / "raw")}, arguments=selection))
+
+
+@pytest.mark.parametrize(("name", "bound"), [("febrl1", 0.998), ("febrl3", 0.998), ("fake_1000", 0.94)])
+def test_a_reference_set_is_resolved_as_well_as_required(
+    name: str, bound: float, build_models: Callable[..., Build], tmp_path: Path
+) -> None:
+    if not (identity_sets.REFERENCE_DATA / identity_sets.REFERENCES[name].path).is_file():
+        pytest.skip(f"no reference data in {identity_sets.REFERENCE_DATA} (set CRM_REFERENCE_DATA)")
+    prepared = identity_sets.prepare(name, tmp_path)
+    build = build_models(
+        tmp_path / "build", "+int_customer_sources", raw_location=str(prepared.raw), modules=list(prepared.modules)
+    )
+    with duckdb.connect(str(build.warehouse), read_only=True) as con:
+        labels = con.execute(
+            """select sources.record_id, sources.customer_id, truth.person_id
+            from intermediate.int_customer_sources as sources
+            inner join read_csv(?, all_varchar=true) as truth using (source_table, source_key)""",
+            [str(prepared.truth)],
+        ).df()
+    assert len(labels) == (5000 if name == "febrl3" else 1000)
+    scores = cluster_metrics(labels).set_index("metric")["value"]
+    assert scores["pairwise_f1"] >= bound, scores.to_string()

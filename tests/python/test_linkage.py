@@ -47,6 +47,7 @@ def clustered(
     different: Sequence[Pair] = (),
     threshold: float = 0.5,
     cohesion: float = 0.5,
+    one_birth_date: bool = True,
     max_dense: int = 2000,
 ) -> Clusters:
     found = cluster(
@@ -54,6 +55,7 @@ def clustered(
         table_of_pairs(pairs),
         threshold=threshold,
         cohesion=cohesion,
+        one_birth_date=one_birth_date,
         same=same,
         different=different,
         max_dense=max_dense,
@@ -251,6 +253,26 @@ def test_a_component_that_no_threshold_cuts_keeps_every_record() -> None:
     assert len(set(clustered(table_of_records(names), sure, max_dense=5).values())) == 1
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "is_one"),
+    [
+        ("19840704", "19511127", False),
+        ("19840704", None, True),
+        ("19840704", "19840704", True),
+        ("19840704", "19840407", True),
+        ("19840704", "19840803", True),
+        ("19840704", "19480704", True),
+        ("19840704", "19830714", True),
+    ],
+)
+def test_a_person_is_born_once_but_clerks_slip(first: str, second: str | None, is_one: bool) -> None:
+    records = table_of_records(["a", "b"]).assign(birth_date=pd.Series([first, second], dtype="str"))
+    sure = {("a", "b"): 1.0}
+    assert (len(set(clustered(records, sure, one_birth_date=True).values())) == 1) == is_one
+    assert len(set(clustered(records, {}, same=[("a", "b")], one_birth_date=True).values())) == 1
+    assert len(set(clustered(records, sure, one_birth_date=False).values())) == 1
+
+
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_few_records_and_no_pairs(n: int) -> None:
     assert len(set(clustered(table_of_records(ids(n)), {}).values())) == n
@@ -420,15 +442,22 @@ def test_resolve_reads_tables_and_names_a_wrong_limit() -> None:
         pairs = con.sql(
             "select * from (values ('r0', 'r1', 0.99), ('r2', 'r3', 0.98)) as p (record_a, record_b, match_probability)"
         )
+        weights = con.sql("select 'birth_date' as attribute, 0 as level, 0.02 as m")
         overrides = con.sql(
             "select * from (values ('r3', 'r2', 'different'), ('r1', 'r2', 'same')) as o (record_a, record_b, decision)"
         )
-        found = resolve(records, pairs, overrides, threshold=0.7, cohesion=0.5).set_index("record_id")
+
+        def resolved(**changes: float | str) -> pd.DataFrame:
+            options = {"threshold": "auto", "cohesion": 0.5, "max_birth_date_errors": 0.1} | changes
+            return resolve(records, pairs, weights, overrides, **options)
+
+        found = resolved(threshold=0.7).set_index("record_id")
         assert found["match_threshold"].tolist() == [0.7] * 4
         assert found.loc["r1", "customer_id"] == found.loc["r2", "customer_id"] != found.loc["r3", "customer_id"]
-        automatic = resolve(records, pairs, overrides, threshold="auto", cohesion=0.5)
-        assert automatic["match_threshold"].tolist() == [0.98] * 4
+        assert resolved()["match_threshold"].tolist() == [0.98] * 4
         with pytest.raises(ValueError, match=r"match_threshold must be auto or between 0 and 1; it is 1\.5"):
-            resolve(records, pairs, overrides, threshold=1.5, cohesion=0.5)
+            resolved(threshold=1.5)
         with pytest.raises(ValueError, match="cluster_cohesion must lie between 0 and 1; it is -1"):
-            resolve(records, pairs, overrides, threshold="auto", cohesion=-1)
+            resolved(cohesion=-1)
+        with pytest.raises(ValueError, match="max_birth_date_errors must lie between 0 and 1; it is 2"):
+            resolved(max_birth_date_errors=2)

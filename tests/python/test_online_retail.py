@@ -138,6 +138,11 @@ def test_order_types_turn_no_quantity_round(warehouse: duckdb.DuckDBPyConnection
 
 
 @needs_reference_data
+def test_prices_that_really_vary_are_not_taken_for_cents(warehouse: duckdb.DuckDBPyConnection) -> None:
+    assert number(warehouse, "select count(*) from dq_repairs where rule like '%price_off_by_100%'") == 0
+
+
+@needs_reference_data
 def test_revenue_is_the_files_less_rejects_and_repairs(warehouse: duckdb.DuckDBPyConnection) -> None:
     delivered = number(warehouse, 'select sum(round("Quantity" * "Price"::decimal(18, 4), 2)) from source')
     rejected = number(warehouse, "select coalesce(sum(round(quantity * unit_price, 2)), 0) from rejected_lines")
