@@ -127,7 +127,8 @@ def _records(rows: int) -> duckdb.DuckDBPyRelation:
 
 def _policies(column: str, policy: str) -> duckdb.DuckDBPyRelation:
     return duckdb.sql(
-        f"select 'products' as table_name, '{column}' as column_name, '{policy}' as policy, null as group_by, null as constant"
+        f"""select 'products' as table_name, '{column}' as column_name, '{policy}' as policy,
+        null as group_by, null as constant"""
     )
 
 
