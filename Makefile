@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build test lint format docs report sample clean lock
+.PHONY: help build test lint format docs report export sample clean lock
 
 # The first of these that is there and is 3.11 to 3.13; or say which: make PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -39,6 +39,9 @@ docs: $(STAMP)   ## the documentation of every table as one page: target/static_
 
 report: $(STAMP) ## what the cleaning caught of the sample's known faults
 	$(BIN)/python -m crm_mining.report
+
+export: $(STAMP) ## every mart as a CSV file that a spreadsheet takes for no formula: target/export
+	$(BIN)/python -m crm_mining.export
 
 sample: $(STAMP) ## make the bundled sample again (the same bytes)
 	$(BIN)/python -m crm_mining.synth --customers 4000 --seed 7 --out seeds/sample

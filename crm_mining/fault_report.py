@@ -23,7 +23,6 @@ KIND_OF_RULE = {
     "split_off": "title_in_name",
     "negative_quantity_in_sale": "negative_quantity",
     "currency_by_prices": "currency_mixed_up",
-    "date_notation": "day_month_swapped",
     "from_city": "missing_at_random",
     "from_postcode": "missing_at_random",
 }

@@ -382,6 +382,7 @@ def cluster(
         r: "C" + hashlib.md5(r.encode(), usedforsecurity=False).hexdigest()[:16].upper() for r in dict.fromkeys(oldest)
     }
     result = pd.DataFrame({"record_id": known["record_id"], "customer_id": [ids[r] for r in oldest]})
+    result = result.astype({"record_id": "str", "customer_id": "str"})  # also where there is no record at all
     result["n_records"] = result.groupby("customer_id")["record_id"].transform("size")
     return result.sort_values("record_id", kind="stable").reset_index(drop=True)
 

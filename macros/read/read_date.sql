@@ -1,4 +1,4 @@
 {#- Raw text as date; null where it can't be read as one. -#}
 {% macro read_date(column) -%}
-    try_cast({{ read_text(column) }} as date)
+    {{ parse_instant(read_text(column)) }}::date
 {%- endmacro %}

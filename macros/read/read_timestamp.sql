@@ -1,4 +1,4 @@
 {#- Raw text as timestamp; null where it can't be read as one. -#}
 {% macro read_timestamp(column) -%}
-    try_cast({{ read_text(column) }} as timestamp)
+    {{ parse_instant(read_text(column)) }}
 {%- endmacro %}

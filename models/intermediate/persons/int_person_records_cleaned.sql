@@ -55,7 +55,7 @@ explained as (
             person_repair('national_id', "'tidied_text'"),
             person_repair('loyalty_id', "'tidied_text'"),
             person_repair('language', "'letter_case'", imputed=true),
-            repair('birth_date', 'records.birth_date_text', 'cleaned.birth_date::varchar', "case when cleaned.birth_date is null then 'impossible_date' else coalesce(repaired.corrections.birth_date, 'date_notation') end"),
+            repair('birth_date', 'coalesce(records.birth_date::varchar, records.birth_date_text)', 'cleaned.birth_date::varchar', "coalesce(case when cleaned.birth_date is not null then repaired.corrections.birth_date end, 'impossible_date')"),
             repair('income', number_text('records.income'), number_text('cleaned.income'), "imputed.rules['income']"),
             repair('household_size', 'records.household_size', 'cleaned.household_size', "imputed.rules['household_size']"),
         ]) }} as repairs
