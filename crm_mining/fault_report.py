@@ -192,8 +192,8 @@ def read_faults(path: Path | None) -> pa.Table:
     Returns
     -------
     Table
-        One row per faulty value or row: the texts ``fault_id, source_table, source_key, column_name, kind, right_value``;
-        no rows without a path. ``column_name`` is ``*`` where the whole row is the fault.
+        One row per faulty value or row: the texts ``fault_id, source_table, source_key, column_name, kind,
+        right_value``; no rows without a path. ``column_name`` is ``*`` where the whole row is the fault.
     """
     columns = ["fault_id", "source_table", "source_key", "column_name", "kind", "right_value"]
     if path is None:

@@ -38,6 +38,7 @@ counted as (
         ''::varchar as rules,
         0::bigint as n_checked,
         0::bigint as n_failed
+    from horizon
     where false
     {% for table in quality_tables() %}
     {% for stage in ['raw', 'clean'] %}

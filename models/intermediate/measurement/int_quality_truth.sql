@@ -73,7 +73,7 @@ counted as (
     inner join landed using (source_table, column_name)
     left join faults using (source_table, column_name)
     left join wrong using (source_table, column_name)
-    where rows_of.n_checked > 0 and exists (select 1 from faults)
+    where rows_of.n_checked > 0 and exists (select 1 from {{ ref('int_known_faults') }})
 )
 
 select * from counted

@@ -20,13 +20,18 @@ known as (
     where false
 ),
 {% endif %}
+last_run as (
+    select coalesce(max(run_number), 0) as run_number from known
+),
+
 numbered as (
     select
         run.run_id,
-        coalesce(known.run_number, (select coalesce(max(known.run_number), 0) + 1 from known))::bigint as run_number,
+        coalesce(known.run_number, last_run.run_number + 1)::bigint as run_number,
         run.as_of_date,
         run.n_raw_rows
     from run
+    cross join last_run
     left join known using (run_id)
 )
 

@@ -87,13 +87,7 @@ rolled_up as (
 
 compared as (
     select
-        run_id,
-        run_number,
-        as_of_date,
-        source_table,
-        dimension,
-        raw_score,
-        clean_score,
+        * exclude (n_columns, table_weight),
         clean_score - raw_score as improvement,
         n_columns::bigint as n_columns,
         table_weight::double as weight
