@@ -4,6 +4,7 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 #: Which fault a repair rule is meant for. A rule that is not listed stands for itself.
 KIND_OF_RULE = {
@@ -177,6 +178,30 @@ def _connect(warehouse: Path, truth: Path) -> duckdb.DuckDBPyConnection:
     reader = f"read_csv('{source}', all_varchar=true)" if files[0].suffix == ".csv" else f"read_parquet('{source}')"
     con.execute(f"create temp table faults as select * from {reader}")
     return con
+
+
+def read_faults(path: Path | None) -> pa.Table:
+    """Read the fault list of a synthetic world.
+
+    Parameters
+    ----------
+    path : Path or None
+        ``faults.csv`` or ``faults.parquet`` as crm_mining.synth writes them; None where there is no truth.
+
+    Returns
+    -------
+    Table
+        One row per faulty value or row: the texts ``fault_id, source_table, source_key, column_name, kind,
+        right_value``; no rows without a path. ``column_name`` is ``*`` where the whole row is the fault.
+    """
+    columns = ["fault_id", "source_table", "source_key", "column_name", "kind", "right_value"]
+    if path is None:
+        return pa.table({column: pa.array([], pa.string()) for column in columns})
+    source = str(path).replace("'", "''")
+    reader = f"read_csv('{source}', all_varchar=true)" if path.suffix == ".csv" else f"read_parquet('{source}')"
+    with duckdb.connect() as con:
+        names = ", ".join(f"{column}::varchar as {column}" for column in columns)
+        return con.execute(f"select {names} from {reader} order by fault_id").to_arrow_table()
 
 
 def fault_outcomes(warehouse: Path, truth: Path) -> pd.DataFrame:
