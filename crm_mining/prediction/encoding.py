@@ -22,6 +22,7 @@ extremes cut off, standardised), ``raw`` (the number as it is, for trees; it sta
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -218,7 +219,7 @@ def _learn_numbers(feature: str, x: FloatArray) -> list[tuple[object, ...]]:
         bounds = [np.nan, *edges, np.nan]
         rows += [
             (bin_text(feature, low, high), feature, "bin", "segment", None, low, high, 1.0, 0.0, 1.0)
-            for low, high in zip(bounds, bounds[1:], strict=False)
+            for low, high in pairwise(bounds)
             if len(edges)
         ]
     if 0 < len(known) < len(x):

@@ -105,10 +105,9 @@ def intervals(
         low, high = np.quantile(drawn, [0.025, 0.975])
         # A sample's interval is that of fewer rows; about the middle of the draws it shrinks as the square root.
         middle = float(np.median(drawn))
-        found[name] = (
-            float(v[0]),
-            *(float(v[0] + (q - middle) * widen) if widen < 1 else float(q) for q in (low, high)),
-        )
+        if widen < 1:
+            low, high = (v[0] + (q - middle) * widen for q in (low, high))
+        found[name] = (float(v[0]), float(low), float(high))
     return found
 
 
@@ -130,7 +129,10 @@ def score_deciles(predictions: pd.DataFrame, *, target: str) -> pd.DataFrame:
             lift = observed / rate if rate > 0 else np.nan
             rows.append((model, target, split, int(str(decile)), len(own), int(own["actual"].sum()),
                          own["prediction"].mean(), observed, lift))  # fmt: skip
-    columns = ["model", "target", "split", "decile", "n_customers", "n_positive", "mean_probability", "observed_rate", "lift"]
+    columns = [
+        "model", "target", "split", "decile",
+        "n_customers", "n_positive", "mean_probability", "observed_rate", "lift",
+    ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -151,7 +153,10 @@ def calibration_bins(predictions: pd.DataFrame, *, target: str, n_bins: int = 10
             low, high = wilson(float(own["actual"].sum()), len(own))
             rows.append((model, target, split, int(str(at)) + 1, len(own), own["prediction"].mean(),
                          own["actual"].mean(), low, high))  # fmt: skip
-    columns = ["model", "target", "split", "bin", "n_customers", "mean_probability", "observed_rate", "interval_low", "interval_high"]
+    columns = [
+        "model", "target", "split", "bin",
+        "n_customers", "mean_probability", "observed_rate", "interval_low", "interval_high",
+    ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -175,7 +180,7 @@ def confusion_matrices(predictions: pd.DataFrame, *, target: str) -> pd.DataFram
 
 
 def assign_deciles(probability: FloatArray, key: Sequence[object] | IntArray) -> IntArray:
-    """Number tenths from 1 (highest) to 10, equal values parted by key: SQL's ``ntile(10)``."""
+    """Assign tenths, 1 the highest, equal values parted by key: SQL's ``ntile(10)``."""
     order = np.lexsort((pd.factorize(np.asarray(key), sort=True)[0], -probability))
     n = len(order)
     small, larger = divmod(n, 10)

@@ -9,6 +9,7 @@ scikit-learn fits; nothing of it is kept, so no pickle is ever written or read.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -528,7 +529,7 @@ def _amount(
     return Model(name, score, b, _terms(terms, w, w - error, w + error), bounds=_bounds(data.y))
 
 
-def _boosting_settings(data: Training) -> dict[str, object]:
+def _boosting_settings(data: Training) -> dict[str, Any]:
     return {
         "learning_rate": 0.06, "max_iter": 300, "max_leaf_nodes": 15, "min_samples_leaf": 20, "l2_regularization": 1.0,
         "early_stopping": len(data.y) >= 500, "validation_fraction": 1 / 7, "n_iter_no_change": 15,
@@ -547,10 +548,10 @@ def _level_term(feature: str, level: str) -> str:
 
 
 def _node_table(
-    terms: pd.DataFrame, tree: int, split_on: IntArray, is_leaf: npt.NDArray[np.bool_], columns: dict[str, object]
+    terms: pd.DataFrame, tree: int, split_on: IntArray, is_leaf: npt.NDArray[np.bool_], columns: dict[str, Any]
 ) -> pd.DataFrame:
     """Name what each node splits on; the pooled and missing levels are named as their terms end."""
-    features = np.append(terms["feature"].to_numpy(dtype=object), None)
+    features = np.array([*terms["feature"], None], dtype=object)
     text = [
         None if family == "raw" else str(term)[len(str(feature)) + 4 :]
         for term, feature, family in zip(terms["term"], terms["feature"], terms["family"], strict=True)
@@ -561,18 +562,18 @@ def _node_table(
     return table.assign(**columns)[list(NODE_COLUMNS)].astype(NODE_COLUMNS)
 
 
-def _sklearn_nodes(tree: object, terms: pd.DataFrame, number: int) -> pd.DataFrame:
-    left = tree.children_left.astype("int64")  # type: ignore[attr-defined]
+def _sklearn_nodes(tree: Any, terms: pd.DataFrame, number: int) -> pd.DataFrame:
+    left = tree.children_left.astype("int64")
     is_leaf = left < 0
-    columns: dict[str, object] = {
-        "threshold": np.where(is_leaf, np.nan, tree.threshold),  # type: ignore[attr-defined]
-        "is_missing_left": tree.missing_go_to_left.astype(bool) & ~is_leaf,  # type: ignore[attr-defined]
+    columns: dict[str, Any] = {
+        "threshold": np.where(is_leaf, np.nan, tree.threshold),
+        "is_missing_left": tree.missing_go_to_left.astype(bool) & ~is_leaf,
         "left_node": left,
-        "right_node": tree.children_right.astype("int64"),  # type: ignore[attr-defined]
-        "value": tree.value[:, 0, -1],  # type: ignore[attr-defined]
-        "n_rows": tree.weighted_n_node_samples,  # type: ignore[attr-defined]
+        "right_node": tree.children_right.astype("int64"),
+        "value": tree.value[:, 0, -1],
+        "n_rows": tree.weighted_n_node_samples,
     }
-    return _node_table(terms, number, tree.feature.astype("int64"), is_leaf, columns)  # type: ignore[attr-defined]
+    return _node_table(terms, number, tree.feature.astype("int64"), is_leaf, columns)
 
 
 def _boosted(
@@ -589,7 +590,7 @@ def _boosted(
         for node in np.flatnonzero(~is_leaf)[::-1]:  # children come after their parents
             pair = [left[node], right[node]]
             value[node] = np.average(value[pair], weights=count[pair])
-        columns: dict[str, object] = {
+        columns: dict[str, Any] = {
             "threshold": np.where(is_leaf, np.nan, nodes["num_threshold"]),
             "is_missing_left": nodes["missing_go_to_left"].astype(bool) & ~is_leaf,
             "left_node": left,

@@ -161,7 +161,10 @@ def model_terms(fit: TargetFit) -> pd.DataFrame:
         tables.append(pd.concat([constants, own, trees], ignore_index=True).assign(model=name))
     found = pd.concat(tables, ignore_index=True).assign(target=fit.target)
     found = found.merge(fit.importance, on=["model", "feature"], how="left", sort=False)
-    columns = ["model", "target", "term", "feature", "family", "coefficient", "interval_low", "interval_high", "permutation_importance"]
+    columns = [
+        "model", "target", "term", "feature",
+        "family", "coefficient", "interval_low", "interval_high", "permutation_importance",
+    ]  # fmt: skip
     return found.reindex(columns=columns).astype(dict.fromkeys(columns[5:], "float64"))
 
 
@@ -174,7 +177,10 @@ def evidence_table(fit: TargetFit, *, labels: Mapping[str, str] | None = None) -
         ``target, feature, term, attribute, log_odds, interval_low, interval_high, share_of_customers``: one row per
         attribute, the log of how much likelier it is among yes than among no. Empty without that candidate.
     """
-    columns = ["target", "feature", "term", "attribute", "log_odds", "interval_low", "interval_high", "share_of_customers"]
+    columns = [
+        "target", "feature", "term", "attribute",
+        "log_odds", "interval_low", "interval_high", "share_of_customers",
+    ]  # fmt: skip
     model = fit.models.get("categorical_naive_bayes")
     if model is None:
         return pd.DataFrame({name: [] for name in columns})
@@ -194,7 +200,10 @@ def decision_rules(fit: TargetFit, *, labels: Mapping[str, str] | None = None) -
         leaf, the highest rate first; the rate is calibrated, its interval Wilson's for that many customers. Empty
         without a decision tree.
     """
-    columns = ["model", "target", "leaf", "rule", "n_customers", "share_of_customers", "rate", "interval_low", "interval_high"]
+    columns = [
+        "model", "target", "leaf", "rule",
+        "n_customers", "share_of_customers", "rate", "interval_low", "interval_high",
+    ]  # fmt: skip
     model = fit.models.get("decision_tree")
     if model is None or model.nodes.empty:
         return pd.DataFrame({name: [] for name in columns})
@@ -205,11 +214,11 @@ def decision_rules(fit: TargetFit, *, labels: Mapping[str, str] | None = None) -
     while stack:
         at, path = stack.pop()
         node = nodes.loc[at]
-        if node["left_node"] < 0:
+        if float(node["left_node"]) < 0:
             rate = float(expit(model.calibration[0] + model.calibration[1] * node["value"]))
-            low, high = metrics.wilson(rate * node["n_rows"], node["n_rows"])
             sentence = " and ".join(path.values()) or "everyone"
-            n = int(node["n_rows"])
+            n = int(float(node["n_rows"]))
+            low, high = metrics.wilson(rate * n, n)
             rows.append((model.name, fit.target, at, sentence, n, n / total, rate, low, high))
             continue
         feature, level = str(node["feature"]), node["level"]
@@ -223,7 +232,7 @@ def decision_rules(fit: TargetFit, *, labels: Mapping[str, str] | None = None) -
         else:
             steps = (((feature, f"not {level}"), f"{words} is not {level}"), ((feature, "is"), f"{words} is {level}"))
         for child, (place, text) in zip((node["left_node"], node["right_node"]), steps, strict=True):
-            stack.append((int(child), {**path, place: text}))
+            stack.append((int(float(child)), {**path, place: text}))
     found = pd.DataFrame(rows, columns=columns)
     return found.sort_values(["rate", "leaf"], ascending=[False, True], ignore_index=True)
 

@@ -302,7 +302,7 @@ def _cross_fit(
     offered: Mapping[str, Candidate], data: pd.DataFrame, y: FloatArray, groups: IntArray, columns: list[str],
     features: list[str], folds: list[tuple[IntArray, IntArray]], kind: str, seed: int,
 ) -> tuple[dict[str, FloatArray], BoolArray]:  # fmt: skip
-    """Score each test fold by models of its training rows: raw scores as log-odds or amounts, and which rows have one."""
+    """Score each test fold by models of its training rows: log-odds or amounts, and which rows have one."""
     is_only_baseline = all(name in BASELINE_NAMES for name in offered)
     raw = {name: np.zeros(len(y)) for name in offered}
     tested = np.zeros(len(y), dtype=bool)

@@ -24,11 +24,11 @@ def to_tables(fit: TargetFit) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict
-        - ``model_fits`` [target × model]: ``target, kind, model, position, score, intercept, calibration_intercept,
+        - ``model_fits`` [target x model]: ``target, kind, model, position, score, intercept, calibration_intercept,
           calibration_slope, lower_bound, upper_bound, threshold, is_champion, is_baseline, is_used, status``
-        - ``term_segments`` [target × row]: ``target, position`` and the columns of ``encoding.COLUMNS``, ``typical``
-        - ``term_coefficients`` [target × model × term]: ``target, model, position`` and those of ``TERM_COLUMNS``
-        - ``tree_nodes`` [target × model × tree × node]: ``target, model`` and those of ``NODE_COLUMNS``
+        - ``term_segments`` [target x row]: ``target, position`` and the columns of ``encoding.COLUMNS``, ``typical``
+        - ``term_coefficients`` [target x model x term]: ``target, model, position`` and those of ``TERM_COLUMNS``
+        - ``tree_nodes`` [target x model x tree x node]: ``target, model`` and those of ``NODE_COLUMNS``
     """
     fits = pd.DataFrame(
         [
