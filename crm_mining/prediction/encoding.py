@@ -10,7 +10,7 @@ kind     fits when                                        value
 segment  ``lower <= x < upper``; a null bound is no bound ``(start + slope * (x - coalesce(lower, 0))) ** power``
 level    ``x = level`` (text)                             1
 other    ``x`` is text that no ``level`` row names        1
-missing  ``x`` is null (infinite numbers count as null)   1
+missing  ``x`` is null (so count numbers beyond 1e30)     1
 ======== ================================================ ==============================================
 
 Families of terms: ``normal`` (a number's rank as a standard normal quantile, interpolated between at most 101 knots:
@@ -41,6 +41,8 @@ N_KNOTS, N_BINS, MAX_LEVELS = 101, 8, 30
 RARE_SHARE, RARE_ROWS = 0.005, 10
 #: Normal quantiles are cut off here: the largest of a million values is not a thousand times as telling as the next.
 MAX_NORMAL = 3.0
+#: Numbers beyond this, infinite ones among them, count as null: single precision ends soon after.
+LARGEST = 1e30
 
 LINEAR = ("normal", "missing", "level")
 BINNED = ("bin", "missing", "level")
@@ -156,11 +158,11 @@ def is_numeric(column: pd.Series) -> bool:
 
 
 def as_numbers(column: pd.Series) -> FloatArray:
-    """Convert to floats, null and infinite as NaN."""
+    """Convert to floats, null, infinite and absurdly large numbers as NaN."""
     if not is_numeric(column):
         column = pd.to_numeric(column, errors="coerce")
     values = column.astype("Float64").to_numpy(dtype="float64", na_value=np.nan)
-    return np.where(np.isfinite(values), values, np.nan)
+    return np.where(np.abs(values) <= LARGEST, values, np.nan)
 
 
 def as_text(column: pd.Series) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.bool_]]:
@@ -198,12 +200,14 @@ def _numbers(x: FloatArray, rows: pd.DataFrame, place: dict[str, int], found: Fl
 def _learn_numbers(feature: str, x: FloatArray) -> list[tuple[object, ...]]:
     known = np.sort(x[~np.isnan(x)])
     rows: list[tuple[object, ...]] = []
-    if len(known) and known[0] < known[-1]:
+    # Of one value as far as sums go: nothing to learn.
+    if len(known) and np.ptp(known) > max(1e-12 * np.abs(known).max(), 1e-30):
         grid = known[np.unique(np.linspace(0, len(known) - 1, 2 * N_KNOTS - 1).round().astype(int))]
         points, mass = np.unique(grid, return_counts=True)
         knots = (
             points if len(points) <= N_KNOTS else points[np.unique(np.linspace(0, len(points) - 1, N_KNOTS, dtype=int))]
         )
+        knots = knots[np.r_[True, np.diff(knots) > 1e-12 * np.ptp(known)]]
         middle = (np.searchsorted(known, knots, "left") + np.searchsorted(known, knots, "right")) / 2 / len(known)
         normal = np.clip(norm.ppf(middle), -MAX_NORMAL, MAX_NORMAL)
         at = np.interp(known, knots, normal)

@@ -363,7 +363,7 @@ def platt(log_odds: FloatArray, y: FloatArray) -> tuple[float, float]:
         rank no better than chance.
     """
     prior = _prior(y)
-    spread = float(log_odds.std()) if len(y) else 0.0
+    spread = float(log_odds.std()) if len(log_odds) else 0.0
     if spread < 1e-12 or len(np.unique(y)) < 2:
         return prior, 0.0
     z = (log_odds - log_odds.mean()) / spread
@@ -439,7 +439,7 @@ def walk(
 def tree_values(encoded: Encoding, columns: pd.DataFrame, frame: pd.DataFrame) -> npt.NDArray[np.float32]:
     """Numbers as they are and levels as 0/1, in single precision, shape (n, n_columns); missing is NaN."""
     x = encoded.matrix(frame, columns["term"].tolist())
-    return np.clip(x, -1e30, 1e30).astype("float32")
+    return x.astype("float32")
 
 
 def _empty(columns: dict[str, str]) -> pd.DataFrame:

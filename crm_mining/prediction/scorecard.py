@@ -1,6 +1,7 @@
 """What a fit says in words and points: score-card, reasons, rules, evidence, terms."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -213,11 +214,11 @@ def decision_rules(fit: TargetFit, *, labels: Mapping[str, str] | None = None) -
     stack: list[tuple[int, dict[tuple[str, str], str]]] = [(0, {})]
     while stack:
         at, path = stack.pop()
-        node = nodes.loc[at]
-        if float(node["left_node"]) < 0:
+        node: Any = nodes.loc[at]
+        if node["left_node"] < 0:
             rate = float(expit(model.calibration[0] + model.calibration[1] * node["value"]))
             sentence = " and ".join(path.values()) or "everyone"
-            n = int(float(node["n_rows"]))
+            n = int(node["n_rows"])
             low, high = metrics.wilson(rate * n, n)
             rows.append((model.name, fit.target, at, sentence, n, n / total, rate, low, high))
             continue
@@ -232,7 +233,7 @@ def decision_rules(fit: TargetFit, *, labels: Mapping[str, str] | None = None) -
         else:
             steps = (((feature, f"not {level}"), f"{words} is not {level}"), ((feature, "is"), f"{words} is {level}"))
         for child, (place, text) in zip((node["left_node"], node["right_node"]), steps, strict=True):
-            stack.append((int(float(child)), {**path, place: text}))
+            stack.append((int(child), {**path, place: text}))
     found = pd.DataFrame(rows, columns=columns)
     return found.sort_values(["rate", "leaf"], ascending=[False, True], ignore_index=True)
 

@@ -157,6 +157,8 @@ def fit_target(
         rule_fits = _baseline_candidates(rules, kind)
         offered = {**rule_fits, **{n: chosen[n] for n in names}}
         raw, tested = _cross_fit(offered, data, y, groups, columns, list(features), folds, kind, seed)
+        if names and not tested.any():
+            status, names, offered = TOO_FEW, [], rule_fits
         fitted = _fit_all(offered, whole, list(features))
         fitted, oof = _calibrate(fitted, raw, tested, y, folds, kind)
         predictions = _predictions(fitted, oof, tested, y, groups, folds)

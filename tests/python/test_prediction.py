@@ -183,8 +183,8 @@ def test_a_stored_fit_scores_as_the_fit_itself(fit: TargetFit, table: pd.DataFra
 
 
 def test_the_order_of_rows_and_a_second_run_change_nothing(table: pd.DataFrame) -> None:
-    first = fitted(table)
-    again = fitted(table.sample(frac=1, random_state=5))
+    first = fitted(table.head(700), n_folds=2)
+    again = fitted(table.head(700).sample(frac=1, random_state=5), n_folds=2)
     assert first.champion == again.champion
     pd.testing.assert_frame_equal(first.metrics, again.metrics, check_exact=True)
     for name, stored in storage.to_tables(first).items():
@@ -235,7 +235,9 @@ def test_shuffled_labels_score_chance_and_leave_the_baseline(table: pd.DataFrame
 
 
 def test_boosting_is_chosen_where_it_wins() -> None:
-    found = fitted(customers(3000, interactions=True), n_resamples=25)
+    names = ("logistic_regression", "categorical_naive_bayes", "decision_tree", "boosting")
+    chosen = {name: models.CLASSIFIERS[name] for name in names}
+    found = fitted(customers(3000, interactions=True), n_resamples=25, candidates=chosen)
     area = found.metrics.query("metric == 'roc_auc' and fold == -1").set_index("model")["value"]
     assert area["boosting"] > area["logistic_regression"] + 0.02
     assert found.champion == "boosting"
@@ -297,7 +299,7 @@ def odd(kind: str, n: int, rng: np.random.Generator) -> pd.Series:
     return pd.Series(rng.integers(0, 3, n)).astype("Int64").where(rng.random(n) < 0.9)
 
 
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(deadline=None, max_examples=15, derandomize=True)
 @given(
     st.lists(ODD_COLUMN, min_size=1, max_size=4),
     st.sampled_from([0, 1, 7, 60, 150]),
