@@ -1,0 +1,277 @@
+"""Features as a table of terms, which SQL can compute as well as numpy.
+
+Every number that a linear model multiplies is a *term*: a piecewise linear function of one feature, given by rows of
+:data:`COLUMNS`. The value of a term for a customer is that of its one row that fits the feature's value ``x``, and 0
+where none does:
+
+======== ================================================ ==============================================
+kind     fits when                                        value
+======== ================================================ ==============================================
+segment  ``lower <= x < upper``; a null bound is no bound ``(start + slope * (x - coalesce(lower, 0))) ** power``
+level    ``x = level`` (text)                             1
+other    ``x`` is text that no ``level`` row names        1
+missing  ``x`` is null (so count numbers beyond 1e30)     1
+======== ================================================ ==============================================
+
+Families of terms: ``normal`` (a number's rank as a standard normal quantile, interpolated between at most 101 knots:
+what a skewed number needs before a linear model sees it), ``square`` (its square), ``value`` (the number itself, its
+extremes cut off, standardised), ``raw`` (the number as it is, for trees; it stays null where it is missing), ``bin``
+(quantile bins), ``level`` and ``missing``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import norm
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+COLUMNS = {
+    "term": "str", "feature": "str", "family": "str", "kind": "str", "level": "str", "lower": "float64",
+    "upper": "float64", "start": "float64", "slope": "float64", "power": "float64",
+}  # fmt: skip
+N_KNOTS, N_BINS, MAX_LEVELS = 101, 8, 30
+#: A level held by fewer than this share of the rows, or by fewer rows than this, is pooled with the other rare ones.
+RARE_SHARE, RARE_ROWS = 0.005, 10
+#: Normal quantiles are cut off here: the largest of a million values is not a thousand times as telling as the next.
+MAX_NORMAL = 3.0
+#: Numbers beyond this, infinite ones among them, count as null: single precision ends soon after.
+LARGEST = 1e30
+
+LINEAR = ("normal", "missing", "level")
+BINNED = ("bin", "missing", "level")
+TREE = ("raw", "level")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Terms learned from training rows.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns of :data:`COLUMNS`, in the order of the features.
+    typical : dict
+        Share of the training rows in which each 0/1 term is 1, or the mean of the others.
+    """
+
+    table: pd.DataFrame
+    typical: Mapping[str, float]
+
+    def terms(self, families: Sequence[str]) -> pd.DataFrame:
+        """List the terms of some families: ``term, feature, family, kind`` (of the first row), one row per term."""
+        chosen = self.table[self.table["family"].isin(list(families))]
+        return chosen[["term", "feature", "family", "kind"]].drop_duplicates("term", ignore_index=True)
+
+    def matrix(self, frame: pd.DataFrame, terms: Sequence[str]) -> FloatArray:
+        """Compute terms, shape (n_rows, n_terms).
+
+        Raises
+        ------
+        ValueError
+            When the frame lacks a feature, or a term is unknown.
+        """
+        place = {term: i for i, term in enumerate(terms)}
+        wanted = self.table[self.table["term"].isin(list(place))]
+        unknown = set(place) - set(wanted["term"])
+        if unknown:
+            raise ValueError(f"unknown terms {sorted(unknown)}")
+        lacking = [f for f in wanted["feature"].unique() if f not in frame.columns]
+        if lacking:
+            raise ValueError(f"the frame lacks the features {lacking}")
+        found = np.zeros((len(frame), len(place)), order="F")
+        for feature, rows in wanted.groupby("feature", sort=False):
+            is_text = rows["kind"].isin(["level", "other"]).any() or (rows["family"] == "level").any()
+            column = frame[str(feature)]
+            if is_text:
+                self._levels(column, str(feature), rows, place, found)
+            else:
+                _numbers(as_numbers(column), rows, place, found)
+        return found
+
+    def _levels(
+        self, column: pd.Series, feature: str, rows: pd.DataFrame, place: dict[str, int], found: FloatArray
+    ) -> None:
+        known = self.table[(self.table["feature"] == feature) & (self.table["kind"] == "level")]["level"]
+        index = pd.Index(known.to_numpy(dtype=object))
+        text, is_missing = as_text(column)
+        codes = index.get_indexer(pd.Index(text))
+        for term, kind, level in zip(rows["term"], rows["kind"], rows["level"], strict=True):
+            if kind == "missing":
+                hit = is_missing
+            elif kind == "other":
+                hit = (codes < 0) & ~is_missing
+            else:
+                hit = (codes == index.get_loc(level)) & ~is_missing
+            found[:, place[term]] = hit
+
+
+def learn(frame: pd.DataFrame, features: Sequence[str]) -> Encoding:
+    """Learn the terms of each feature.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Training rows. Numbers and booleans are numeric features, everything else is text.
+    features : sequence of str
+        Columns to encode. A column of one value, or of none, gives no terms.
+
+    Returns
+    -------
+    Encoding
+
+    Raises
+    ------
+    ValueError
+        When a feature is missing from the frame, is a date, or its name makes a term read like another feature's.
+    """
+    lacking = [f for f in features if f not in frame.columns]
+    if lacking:
+        raise ValueError(f"the frame lacks the features {lacking}")
+    rows: list[tuple[object, ...]] = []
+    for feature in features:
+        column = frame[feature]
+        if pd.api.types.is_datetime64_any_dtype(column.dtype):
+            raise ValueError(f"feature {feature} is a date: give its distance from the as-of date in days instead")
+        rows += _learn_numbers(feature, as_numbers(column)) if is_numeric(column) else _learn_levels(feature, column)
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    if (table.groupby("term")["feature"].nunique() > 1).any():
+        raise ValueError("two features give terms of one name; rename one of them")
+    bare = Encoding(table, {})
+    terms = bare.terms(("normal", "square", "value", *BINNED))["term"].tolist()
+    means = bare.matrix(frame, terms).mean(axis=0) if len(frame) else np.zeros(len(terms))
+    return Encoding(table, dict(zip(terms, means.tolist(), strict=True)))
+
+
+def is_numeric(column: pd.Series) -> bool:
+    """Tell numbers and booleans from text; decimals are numbers."""
+    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
+        return True
+    known = column.dropna()
+    return column.dtype == object and len(known) > 0 and isinstance(known.iloc[0], Decimal | bool | int | float)
+
+
+def as_numbers(column: pd.Series) -> FloatArray:
+    """Convert to floats, null, infinite and absurdly large numbers as NaN."""
+    if not is_numeric(column):
+        column = pd.to_numeric(column, errors="coerce")
+    values = column.astype("Float64").to_numpy(dtype="float64", na_value=np.nan)
+    return np.where(np.abs(values) <= LARGEST, values, np.nan)
+
+
+def as_text(column: pd.Series) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.bool_]]:
+    """Convert to text, and tell where nothing is known."""
+    is_missing = column.isna().to_numpy(dtype=bool)
+    categories = column.astype("category").cat
+    names = np.array([*(str(c) for c in categories.categories), ""], dtype=object)
+    return names[categories.codes.to_numpy()], is_missing
+
+
+def bin_text(feature: str, lower: float, upper: float) -> str:
+    """Say in words which values a bin holds; a bound that is NaN is none."""
+    if np.isnan(lower):
+        return f"{feature} below {upper:.10g}"
+    return (
+        f"{feature} {lower:.10g} or more" if np.isnan(upper) else f"{feature} from {lower:.10g} to below {upper:.10g}"
+    )
+
+
+def _numbers(x: FloatArray, rows: pd.DataFrame, place: dict[str, int], found: FloatArray) -> None:
+    is_missing = np.isnan(x)
+    for (term, family), part in rows.groupby(["term", "family"], sort=False):
+        if part["kind"].iloc[0] == "missing":
+            found[:, place[str(term)]] = is_missing
+            continue
+        lower, upper = part["lower"].to_numpy(), part["upper"].to_numpy()
+        segment = np.searchsorted(np.where(np.isnan(lower), -np.inf, lower), x, side="right") - 1
+        inside = (segment >= 0) & (x < np.where(np.isnan(upper), np.inf, upper)[segment]) & ~is_missing
+        anchor = np.nan_to_num(lower)[segment]
+        value = part["start"].to_numpy()[segment] + part["slope"].to_numpy()[segment] * (x - anchor)
+        value = value ** part["power"].iloc[0] if part["power"].iloc[0] != 1 else value
+        found[:, place[str(term)]] = np.where(inside, value, np.nan if family == "raw" else 0.0)
+
+
+def _learn_numbers(feature: str, x: FloatArray) -> list[tuple[object, ...]]:
+    known = np.sort(x[~np.isnan(x)])
+    rows: list[tuple[object, ...]] = []
+    # Of one value as far as sums go: nothing to learn.
+    if len(known) and np.ptp(known) > max(1e-12 * np.abs(known).max(), 1e-30):
+        grid = known[np.unique(np.linspace(0, len(known) - 1, 2 * N_KNOTS - 1).round().astype(int))]
+        points, mass = np.unique(grid, return_counts=True)
+        knots = (
+            points if len(points) <= N_KNOTS else points[np.unique(np.linspace(0, len(points) - 1, N_KNOTS, dtype=int))]
+        )
+        knots = knots[np.r_[True, np.diff(knots) > 1e-12 * np.ptp(known)]]
+        middle = (np.searchsorted(known, knots, "left") + np.searchsorted(known, knots, "right")) / 2 / len(known)
+        normal = np.clip(norm.ppf(middle), -MAX_NORMAL, MAX_NORMAL)
+        at = np.interp(known, knots, normal)
+        normal = (normal - at.mean()) / at.std()
+        rows += _segments(feature, feature, "normal", knots, normal, 1.0)
+        rows += _segments(f"{feature} squared", feature, "square", knots, normal, 2.0)
+        ends = np.quantile(known, [0.005, 0.995])
+        ends = ends if ends[0] < ends[1] else known[[0, -1]]
+        cut = np.clip(known, *ends)
+        rows += _segments(f"{feature} in its units", feature, "value", ends, (ends - cut.mean()) / cut.std(), 1.0)
+        rows.append((f"{feature} as it is", feature, "raw", "segment", None, None, None, 0.0, 1.0, 1.0))
+        edges = _bin_edges(points, mass, is_whole=bool((known == np.round(known)).all()))
+        bounds = [np.nan, *edges, np.nan]
+        rows += [
+            (bin_text(feature, low, high), feature, "bin", "segment", None, low, high, 1.0, 0.0, 1.0)
+            for low, high in pairwise(bounds)
+            if len(edges)
+        ]
+    if 0 < len(known) < len(x):
+        rows.append((f"{feature} is missing", feature, "missing", "missing", None, None, None, 1.0, 0.0, 1.0))
+    return rows
+
+
+def _segments(
+    term: str, feature: str, family: str, x: FloatArray, y: FloatArray, power: float
+) -> list[tuple[object, ...]]:
+    """Interpolate between the points (x, y) and stay level outside."""
+    slopes = np.append(np.diff(y) / np.diff(x), 0.0)
+    uppers = np.append(x[1:], np.nan)
+    rows: list[tuple[object, ...]] = [
+        (term, feature, family, "segment", None, None, float(x[0]), float(y[0]), 0.0, power)
+    ]
+    return rows + [
+        (term, feature, family, "segment", None, float(low), float(high), float(start), float(slope), power)
+        for low, high, start, slope in zip(x, uppers, y, slopes, strict=True)
+    ]
+
+
+def _bin_edges(points: FloatArray, mass: IntArray, *, is_whole: bool) -> list[float]:
+    """Cut into bins of about equal size, giving a value that is a bin's worth of rows by itself one of its own."""
+    size = mass.sum() / N_BINS
+    edges: list[float] = []
+    held = 0.0
+    for i in range(1, len(points)):
+        held += mass[i - 1]
+        if held >= size or mass[i] >= size:
+            edge = float(points[i] if is_whole or len(points) <= N_BINS else np.format_float_positional(
+                points[i], precision=4, fractional=False))  # fmt: skip
+            if points[0] < edge <= points[-1] and edge not in edges:
+                edges.append(edge)
+            held = 0.0
+    return sorted(edges)
+
+
+def _learn_levels(feature: str, column: pd.Series) -> list[tuple[object, ...]]:
+    text, is_missing = as_text(column)
+    counts = pd.Series(text[~is_missing]).value_counts()
+    enough = max(RARE_ROWS, RARE_SHARE * len(column))
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
+    kept = [str(level) for level, n in ranked if n >= enough][:MAX_LEVELS]
+    n_pooled = int((~is_missing).sum() - counts.reindex(kept).sum()) if len(counts) else 0
+    kinds: list[tuple[str, str, str | None]] = [(f"{feature} is {level}", "level", level) for level in kept]
+    kinds += [(f"{feature} is (another)", "other", None)] if n_pooled else []
+    kinds += [(f"{feature} is (missing)", "missing", None)] if 0 < is_missing.sum() < len(column) else []
+    if len(kinds) < 2:
+        return []
+    return [(term, feature, "level", kind, level, None, None, 1.0, 0.0, 1.0) for term, kind, level in kinds]
