@@ -31,8 +31,8 @@ KEYS = {
     "support": ("requesters", "requester_id"),
     "marketing": ("subscribers", "subscriber_id"),
 }
-EVERYTHING = "path:models path:python_models/records path:python_models/linking"
-DECISIONS = "identity_overrides+,path:models identity_overrides+,path:python_models/linking"
+EVERYTHING = "path:models path:python_models"
+DECISIONS = "identity_overrides+,path:models identity_overrides+,path:python_models"
 CUSTOMERS = "+identity_pairs +customer_sources customer_merges"
 
 Record = Mapping[str, str]
