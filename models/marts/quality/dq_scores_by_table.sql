@@ -6,7 +6,8 @@ weights as (
     select * from {{ ref('quality_weights') }}
 ),
 
--- Every column counts alike, however many of its values are filled; and only what both stages have can be compared.
+-- Every column counts alike, however many of its values are filled; and only what both stages have can be compared. Decimals, so
+-- that sums don't depend on the order of their terms.
 of_columns as (
     select
         run_id,
@@ -15,8 +16,8 @@ of_columns as (
         source_table,
         column_name,
         dimension,
-        max(score) filter (where stage = 'raw') as raw_score,
-        max(score) filter (where stage = 'clean') as clean_score
+        (max(score) filter (where stage = 'raw'))::decimal(12, 9) as raw_score,
+        (max(score) filter (where stage = 'clean'))::decimal(12, 9) as clean_score
     from scores
     group by run_id, run_number, as_of_date, source_table, column_name, dimension
     having count(distinct stage) = 2
@@ -29,8 +30,8 @@ of_dimensions as (
         as_of_date,
         source_table,
         dimension,
-        avg(raw_score) as raw_score,
-        avg(clean_score) as clean_score,
+        avg(raw_score)::decimal(12, 9) as raw_score,
+        avg(clean_score)::decimal(12, 9) as clean_score,
         count(*) as n_columns
     from of_columns
     group by run_id, run_number, as_of_date, source_table, dimension
@@ -39,8 +40,8 @@ of_dimensions as (
 weighted as (
     select
         of_dimensions.*,
-        dimension_weights.weight as dimension_weight,
-        coalesce(table_weights.weight, 1) as table_weight
+        dimension_weights.weight::decimal(9, 4) as dimension_weight,
+        coalesce(table_weights.weight, 1)::decimal(9, 4) as table_weight
     from of_dimensions
     inner join weights as dimension_weights on dimension_weights.weighs = 'dimension' and dimension_weights.name = of_dimensions.dimension
     left join weights as table_weights on table_weights.weighs = 'table' and table_weights.name = of_dimensions.source_table
@@ -53,8 +54,8 @@ tables as (
         as_of_date,
         source_table,
         '(all)' as dimension,
-        sum(dimension_weight * raw_score) / sum(dimension_weight) as raw_score,
-        sum(dimension_weight * clean_score) / sum(dimension_weight) as clean_score,
+        (sum(dimension_weight * raw_score) / sum(dimension_weight))::decimal(12, 9) as raw_score,
+        (sum(dimension_weight * clean_score) / sum(dimension_weight))::decimal(12, 9) as clean_score,
         sum(n_columns) filter (where dimension_weight > 0) as n_columns,
         any_value(table_weight) as table_weight
     from weighted
@@ -77,8 +78,8 @@ rolled_up as (
         as_of_date,
         '(all)' as source_table,
         dimension,
-        sum(table_weight * raw_score) / sum(table_weight) as raw_score,
-        sum(table_weight * clean_score) / sum(table_weight) as clean_score,
+        (sum(table_weight * raw_score) / sum(table_weight))::decimal(12, 9) as raw_score,
+        (sum(table_weight * clean_score) / sum(table_weight))::decimal(12, 9) as clean_score,
         sum(n_columns) as n_columns,
         sum(table_weight) as table_weight
     from all_levels
@@ -87,8 +88,10 @@ rolled_up as (
 
 compared as (
     select
-        * exclude (n_columns, table_weight),
-        clean_score - raw_score as improvement,
+        * exclude (raw_score, clean_score, n_columns, table_weight),
+        raw_score::double as raw_score,
+        clean_score::double as clean_score,
+        (clean_score - raw_score)::double as improvement,
         n_columns::bigint as n_columns,
         table_weight::double as weight
     from rolled_up
