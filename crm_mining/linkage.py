@@ -276,7 +276,8 @@ def fit_from_tables(
     Parameters
     ----------
     patterns : relation
-        ``pair_kind`` (candidate or random), a level column for each attribute, ``n_pairs``.
+        ``pair_kind`` (candidate, random, or crowd: a candidate from which nothing is learned), a level column for each
+        attribute, ``n_pairs``.
     records : relation
         One row per record; only counted.
     attributes : relation

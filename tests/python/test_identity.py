@@ -329,6 +329,20 @@ RESIDENTS = [
     )
     for i, first_name in enumerate(FIRST_NAMES)
 ]
+#: Fifty more in another house: every first name of ten with every last name of five.
+NAMESAKES = [
+    person(
+        first_name,
+        last_name,
+        birth_date=f"19{30 + (7 * i + 11 * j) % 60}-{1 + (5 * i + 3 * j) % 12:02d}-{1 + (3 * i + 5 * j) % 28:02d}",
+        phone="+4936435550",
+        street="Klostergasse 2",
+        city="Apolda",
+        postcode="99510",
+    )
+    for i, first_name in enumerate(FIRST_NAMES[:10])
+    for j, last_name in enumerate(LAST_NAMES)
+]
 HIDDEN = person(
     "Konstantin",
     "Weidenfeller",
@@ -385,6 +399,7 @@ def cases(build_models: Callable[..., Build], tmp_path_factory: pytest.TempPathF
     generate(Parameters(customers=600, seed=31), folder, show_progress=False)
     slips = [(system, f"slips_{i}", {**HIDDEN, **slip}) for i, (system, slip) in enumerate(FIVE_SLIPS)]
     residents = [(("crm", "shop")[i % 2], f"resident_{i}", record) for i, record in enumerate(RESIDENTS)]
+    residents += [(("crm", "shop")[i % 2], f"namesake_{i}", record) for i, record in enumerate(NAMESAKES)]
     people = [*_two("same", DUPLICATES), *_two("other", NON_DUPLICATES), *slips, *residents]
     add_people(folder / "raw", people)
     return build_models(folder, EVERYTHING, raw_location=str(folder / "raw"))
@@ -412,8 +427,9 @@ def test_a_known_non_duplicate_is_two_customers(name: str, cases: Build) -> None
     assert found[first] != found[second], _waterfall(cases, first, second)
 
 
-def test_fifty_people_of_one_address_and_phone_stay_fifty(cases: Build) -> None:
-    found = customers(cases, ":resident_")
+@pytest.mark.parametrize("house", ["resident", "namesake"])
+def test_fifty_people_of_one_address_and_phone_stay_fifty(house: str, cases: Build) -> None:
+    found = customers(cases, f":{house}_")
     joined = [(a, b) for a, b in combinations(found, 2) if found[a] == found[b]]
     assert joined == [], _waterfall(cases, *joined[0])
     assert len(found) == 50

@@ -58,14 +58,16 @@ all_phones as (
 shared_phones as (
     select
         record_number,
-        {{ value_share('phone') }} as phone_share
+        {{ value_share('phone') }} as phone_share,
+        count(*) over (partition by phone) as n_records
     from all_phones
 ),
 
 phone_shares as (
     select
         record_number,
-        max(phone_share) as phone_share
+        max(phone_share) as phone_share,
+        max(n_records) as n_records
     from shared_phones
     group by record_number
 ),
@@ -80,7 +82,12 @@ weighed as (
         {{ value_share('street') }} as street_share,
         {{ value_share('postcode') }} as postcode_share,
         {{ value_share('city') }} as city_share,
-        {{ value_share('company') }} as company_share
+        {{ value_share('company') }} as company_share,
+        greatest(
+            phone_shares.n_records,
+            count(email) over (partition by email),
+            count(street) over (partition by street, coalesce(postcode, city))
+        ) > {{ var('max_household_records') }} as is_in_crowd
     from enriched
     left join phone_shares using (record_number)
 )

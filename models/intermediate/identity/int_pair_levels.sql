@@ -13,6 +13,7 @@ compared as (
         pairs.n_rules,
         pairs.first_rule,
         pairs.is_decided,
+        a.is_in_crowd and b.is_in_crowd as is_crowd,
         {{ pair_levels('a', 'b') }},
         a.first_name_share,
         a.last_name_share,

@@ -24,9 +24,11 @@ random_pairs as (
     where drawn.number_a != drawn.number_b
 ),
 
+-- How one person's records differ can't be learned where dozens share a telephone or a house: a hundred pairs of namesakes there
+-- would outnumber the true matches of the file.
 counted as (
     select
-        'candidate' as pair_kind,
+        case when is_crowd then 'crowd' else 'candidate' end as pair_kind,
         {{ attributes | join(', ') }},
         count(*) as n_pairs
     from {{ ref('int_pair_levels') }}

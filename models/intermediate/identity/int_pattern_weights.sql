@@ -3,7 +3,7 @@
 with patterns as (
     select distinct {{ attributes | join(', ') }}
     from {{ ref('int_pair_patterns') }}
-    where pair_kind = 'candidate'
+    where pair_kind != 'random'
 ),
 
 weights as (
