@@ -114,7 +114,12 @@ def fit(
     drawn, n_drawn = _levels_and_counts(random_pairs, attributes)
     n_pairs = max(n_pairs, 1)
     m_before = {a: PRIOR_MATCHES * _rising(n_levels[a]) for a in attributes}
-    u_before = {a: PRIOR_RANDOM_PAIRS * _by_chance(n_levels[a], chance[a]) for a in attributes}
+    # That no drawn pair is similar says no more than that fewer than one in their number is: half a pair (Jeffreys 1946).
+    # For whole agreement `chance` is better informed.
+    u_before = {
+        a: np.append(np.maximum(before[:-1], 0.5), before[-1])
+        for a, before in ((a, PRIOR_RANDOM_PAIRS * _by_chance(n_levels[a], chance[a])) for a in attributes)
+    }
     m = {a: _rising(n_levels[a]) for a in attributes}
     u = {a: _by_chance(n_levels[a], chance[a]) for a in attributes}
     h = {a: m[a] if a in household else u[a] for a in attributes}

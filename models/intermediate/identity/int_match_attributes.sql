@@ -59,7 +59,7 @@ shared_phones as (
     select
         record_number,
         {{ value_share('phone') }} as phone_share,
-        count(*) over (partition by phone) as n_records
+        count(phone) over (partition by phone) as n_records
     from all_phones
 ),
 
