@@ -114,8 +114,8 @@ def fit(
     drawn, n_drawn = _levels_and_counts(random_pairs, attributes)
     n_pairs = max(n_pairs, 1)
     m_before = {a: PRIOR_MATCHES * _rising(n_levels[a]) for a in attributes}
-    # That no drawn pair is similar says no more than that fewer than one in their number is: half a pair (Jeffreys 1946).
-    # For whole agreement `chance` is better informed.
+    # That none of the drawn pairs is similar says no more than that fewer than one in their number is: half a pair
+    # (Jeffreys 1946). For whole agreement `chance` is better informed.
     u_before = {
         a: np.append(np.maximum(before[:-1], 0.5), before[-1])
         for a, before in ((a, PRIOR_RANDOM_PAIRS * _by_chance(n_levels[a], chance[a])) for a in attributes)
@@ -379,7 +379,7 @@ def cluster(
         limit, members = pending.pop()
         for component, inner in _components(members, (a, b, p), born, limit, cohesion, label):
             if len(component) > max_dense and limit < 1 - 1e-9:
-                pending.append((1 - (1 - limit) / 10, component))
+                pending.append((1 - (1 - limit) / 2, component))
             else:
                 for group in _average_linkage(component, inner, born[component], cohesion):
                     label[group] = group.min()
@@ -403,6 +403,18 @@ def _positions(decisions: Sequence[tuple[str, str]], position: "pd.Series[int]")
     """Pairs of row numbers, the smaller first; decisions about records that are not there are void."""
     known = [(position.get(x), position.get(y)) for x, y in decisions]
     return {(min(i, j), max(i, j)) for i, j in known if i is not None and j is not None and i != j}
+
+
+def _check_decisions(same: Sequence[tuple[str, str]], different: Sequence[tuple[str, str]]) -> None:
+    """Raise where records are decided to be two people and also, directly or by way of others, one."""
+    people = {record: {record} for pair in same for record in pair}
+    for a, b in same:
+        together = people[a] | people[b]
+        people.update(dict.fromkeys(together, together))
+    for a, b in different:
+        if b in people.get(a, {a}):
+            chain = ", ".join(sorted(people.get(a, {a})))
+            raise ValueError(f"identity_overrides contradict: {a} and {b} are different, yet decided the same: {chain}")
 
 
 def _with_decisions(
@@ -542,8 +554,8 @@ def resolve(
     Raises
     ------
     ValueError
-        When the threshold is neither ``auto`` nor a number between 0 and 1, or one of the others no number between 0
-        and 1.
+        When the threshold is neither ``auto`` nor a number between 0 and 1, one of the others no number between 0 and
+        1, or the overrides contradict one another.
     """
     if threshold != "auto" and not 0 <= float(threshold) <= 1:
         raise ValueError(f"match_threshold must be auto or between 0 and 1; it is {threshold!r}")
@@ -558,6 +570,7 @@ def resolve(
         decision: list(zip(rows["record_a"], rows["record_b"], strict=True))
         for decision, rows in decided.groupby("decision")
     }
+    _check_decisions(by_decision.get("same", []), by_decision.get("different", []))
     found = cluster(
         records.project("record_id, created_at, strftime(birth_date, '%Y%m%d') as birth_date").order("record_id").df(),
         scored,

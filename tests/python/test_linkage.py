@@ -461,3 +461,9 @@ def test_resolve_reads_tables_and_names_a_wrong_limit() -> None:
             resolved(cohesion=-1)
         with pytest.raises(ValueError, match="max_birth_date_errors must lie between 0 and 1; it is 2"):
             resolved(max_birth_date_errors=2)
+        overrides = con.sql(
+            """select * from (values ('r1', 'r2', 'same'), ('r3', 'r2', 'same'), ('r1', 'r3', 'different'))
+            as o (record_a, record_b, decision)"""
+        )
+        with pytest.raises(ValueError, match="contradict: r1 and r3 are different, yet decided the same: r1, r2, r3"):
+            resolved()
