@@ -6,11 +6,15 @@ far from their median in robust spreads (1.4826 times the median absolute deviat
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import IsolationForest
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -73,7 +77,8 @@ def isolated_rows(relation: duckdb.DuckDBPyRelation, *, spreads: float | str, sa
     -------
     Table
         One row per outlier, by key, as in :data:`OUTLIERS`: its score (0 to 1, higher is odder), its distance from the
-        median score in robust spreads, and the measure in which it is farthest from the median, with both values.
+        median score in robust spreads, and the measure whose median in its place would lower the score most, with
+        both values.
 
     Raises
     ------
@@ -90,7 +95,7 @@ def isolated_rows(relation: duckdb.DuckDBPyRelation, *, spreads: float | str, sa
         return OUTLIERS.empty_table()
     from sklearn.ensemble import IsolationForest
 
-    middle, spread = robust_location(sample)
+    middle, _ = robust_location(sample)
     forest = IsolationForest(n_estimators=N_TREES, random_state=SEED, n_jobs=1).fit(_filled(sample, middle))
     (usual,), (width,) = robust_location(-forest.score_samples(_filled(sample, middle))[:, None])
     keyed = relation.order("source_key").project(f"source_key, {columns}")
@@ -99,8 +104,7 @@ def isolated_rows(relation: duckdb.DuckDBPyRelation, *, spreads: float | str, sa
         filled = _filled(values, middle)
         score = -forest.score_samples(filled)
         odd = np.flatnonzero((score - usual) / width >= limit)
-        distance = (filled[odd] - middle) / spread
-        column = np.argmax(np.abs(distance), axis=1)
+        column = _decisive_column(forest, filled[odd], middle)
         found.append(
             pa.record_batch(
                 [
@@ -112,6 +116,17 @@ def isolated_rows(relation: duckdb.DuckDBPyRelation, *, spreads: float | str, sa
             )
         )  # fmt: skip
     return pa.Table.from_batches(found, schema=OUTLIERS)
+
+
+def _decisive_column(forest: "IsolationForest", rows: FloatArray, middle: FloatArray) -> npt.NDArray[np.int64]:
+    """Per row the column without whose odd value, the median in its place, the row would be least odd."""
+    if not len(rows):
+        return np.empty(0, dtype=np.int64)
+    eased = np.repeat(rows[None], rows.shape[1], axis=0)
+    for column in range(rows.shape[1]):
+        eased[column, :, column] = middle[column]
+    score = forest.score_samples(eased.reshape(-1, rows.shape[1])).reshape(rows.shape[1], -1)
+    return np.argmax(score, axis=0)
 
 
 def _positive(name: str, value: float | str) -> float:
