@@ -5,8 +5,8 @@ is alone after few cuts is unusual. How many rows are outliers is not assumed; t
 far from their median in robust spreads (1.4826 times the median absolute deviation).
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
@@ -126,7 +126,7 @@ def _decisive_column(forest: "IsolationForest", rows: FloatArray, middle: FloatA
     for column in range(rows.shape[1]):
         eased[column, :, column] = middle[column]
     score = forest.score_samples(eased.reshape(-1, rows.shape[1])).reshape(rows.shape[1], -1)
-    return np.argmax(score, axis=0)
+    return np.asarray(np.argmax(score, axis=0), dtype=np.int64)
 
 
 def _positive(name: str, value: float | str) -> float:
@@ -139,9 +139,11 @@ def _positive(name: str, value: float | str) -> float:
     return number
 
 
-def _matrix(columns: dict[str, npt.NDArray[np.float64]]) -> FloatArray:
+def _matrix(columns: Mapping[str, Any]) -> FloatArray:
     """Columns side by side, NaN where null."""
-    filled = [np.ma.filled(np.ma.asarray(column, dtype="float64"), np.nan) for column in columns.values()]
+    filled: list[FloatArray] = [
+        np.ma.filled(np.ma.asarray(column, dtype="float64"), np.nan) for column in columns.values()
+    ]
     return np.column_stack(filled) if filled else np.empty((0, 0))
 
 
