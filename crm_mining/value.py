@@ -22,6 +22,7 @@ reads nothing else.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import duckdb
 import numpy as np
@@ -833,7 +834,7 @@ def score_from_tables(
     ValueError
         When an as-of date has no terms, or terms or customers are outside their range.
     """
-    fits = {day: rows.drop(columns="as_of_date") for day, rows in _with_dates(terms.df()).groupby("as_of_date")}
+    fits = _by_date(terms.df())
     columns = f"customer_id, as_of_date, {', '.join(PURCHASE_COLUMNS)}, mean_repeat_amount"
     # Customers of equal history side by side, so that their simulated futures are met in one batch.
     ordered = purchases.project(columns).order("as_of_date, n_repeat_orders, age_days, customer_id")
@@ -843,7 +844,7 @@ def score_from_tables(
     def batches() -> Iterator[pa.RecordBatch]:
         progress, done = Progress("customers valued", total), 0
         for batch in ordered.to_arrow_reader(batch_size):
-            for day, customers in _with_dates(batch.to_pandas()).groupby("as_of_date", sort=True):
+            for day, customers in _by_date(batch.to_pandas()).items():
                 fitted = max((known for known in fits if known <= day), default=None)
                 if fitted is None:
                     raise ValueError(f"as_of_date {day} has no fit on or before it; set the var refit to auto")
@@ -856,9 +857,11 @@ def score_from_tables(
     return pa.RecordBatchReader.from_batches(schema, batches())
 
 
-def _with_dates(frame: pd.DataFrame) -> pd.DataFrame:
-    """Hold as_of_date as a date: DuckDB gives pandas a timestamp, Arrow a date."""
-    return frame.assign(as_of_date=pd.to_datetime(frame["as_of_date"]).dt.date)
+def _by_date(frame: pd.DataFrame) -> dict[date, pd.DataFrame]:
+    """Part a table by as_of_date, as a date: DuckDB gives pandas a timestamp, Arrow a date."""
+    days = pd.to_datetime(frame["as_of_date"]).dt.date
+    dated = frame.assign(as_of_date=days)
+    return {day: dated[days == day] for day in sorted(set(days))}
 
 
 def _score_schema(horizons: Sequence[int]) -> pa.Schema:

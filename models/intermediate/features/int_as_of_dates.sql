@@ -8,7 +8,7 @@ earlier as (
         horizon.as_of_date as current_date_of_data,
         '2000-01-01'::date + (90 * (date_diff('day', '2000-01-01'::date, horizon.as_of_date - 1) // 90 - steps.step))::integer as as_of_date
     from horizon
-    cross join range({{ var('n_as_of_dates') }}) as steps(step)
+    cross join (select unnest(range({{ var('n_as_of_dates') }})) as step) as steps
 ),
 
 dates as (

@@ -29,7 +29,7 @@ ranked as (
         {% endfor %}
         scores.expected_order_amount,
         ntile(10) over (
-            partition by scores.as_of_date order by scores.expected_value_365 desc, scores.customer_id
+            partition by scores.as_of_date order by scores.expected_value_365 desc, scores.customer_id asc
         ) as decile,
         scores.method,
         fits.fit_status,
