@@ -20,16 +20,20 @@ Times are in one unit, whichever; the functions on tables speak of days. A fit l
 reads nothing else.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 from scipy.optimize import minimize
 from scipy.special import betaln, digamma, expit, gammaln
 from scipy.stats import rankdata
+
+from crm_mining.progress import Progress
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -62,6 +66,14 @@ TERM_COLUMNS = {
     "model": "str", "term": "str", "value": "float64", "interval_low": "float64", "interval_high": "float64",
     "method": "str", "status": "str",
 }  # fmt: skip
+TERM_SCHEMA = pa.schema(
+    [("as_of_date", pa.date32())]
+    + [(name, pa.string() if kind == "str" else pa.float64()) for name, kind in TERM_COLUMNS.items()]
+)
+#: When to fit: where there is no fit yet, wherever one could be, nowhere.
+REFITS = ("auto", "always", "never")
+#: Of a column: itself and the ends of its interval.
+ENDS = ("", "_low", "_high")
 
 
 @dataclass(frozen=True)
@@ -753,35 +765,42 @@ def _chosen(terms: pd.DataFrame) -> tuple[str, str]:
 
 
 def fit_from_tables(
-    purchases: duckdb.DuckDBPyRelation, stored: pd.DataFrame | None = None, *, refit: bool = False
-) -> pd.DataFrame:
-    """Fit one set of terms for each as-of date that has none yet.
+    purchases: duckdb.DuckDBPyRelation, stored: duckdb.DuckDBPyRelation | None = None, *, refit: str = "auto"
+) -> pa.Table:
+    """Fit one set of terms for each as-of date that asks for one.
 
     Parameters
     ----------
     purchases : relation
         ``as_of_date, n_repeat_orders, recency_days, age_days, mean_repeat_amount``, one row per customer and date.
-    stored : DataFrame, optional
+    stored : relation, optional
         ``as_of_date`` of the fits that exist.
-    refit : bool
-        Fit those again, too.
+    refit : str
+        ``auto``: those without a fit; ``always``: all of them; ``never``: none.
 
     Returns
     -------
-    DataFrame
+    Table
         ``as_of_date`` and the columns of :data:`TERM_COLUMNS`; no rows when there was nothing to fit. No sample is
-        taken: alike customers are counted, which is exact.
+        taken: alike customers are counted, which is exact. Memory holds the customers of one date.
+
+    Raises
+    ------
+    ValueError
+        When ``refit`` is unknown or a value is outside its range; the message names both.
     """
-    known = set() if stored is None or refit else set(pd.to_datetime(stored["as_of_date"]))
-    columns = f"as_of_date, {', '.join(PURCHASE_COLUMNS)}, mean_repeat_amount"
-    rows = purchases.aggregate(f"{columns}, count(*) as n_customers", columns).order(columns).df()
-    days = pd.to_datetime(rows["as_of_date"])
-    fits = [
-        fit_value(rows[days == day]).assign(as_of_date=day) for day in sorted(set(days) - known)
-    ]  # fmt: skip
-    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in TERM_COLUMNS.items()})
-    result = pd.concat(fits, ignore_index=True) if fits else empty.assign(as_of_date=pd.Series(dtype="datetime64[us]"))
-    return result.assign(as_of_date=result["as_of_date"].astype("datetime64[us]"))[["as_of_date", *TERM_COLUMNS]]
+    if refit not in REFITS:
+        raise ValueError(f"refit is {refit!r}; allowed: {', '.join(REFITS)}")
+    days = {day for (day,) in purchases.project("as_of_date").distinct().fetchall()} if refit != "never" else set()
+    known = {day for (day,) in stored.fetchall()} if stored is not None and refit == "auto" else set()
+    columns = f"{', '.join(PURCHASE_COLUMNS)}, mean_repeat_amount"
+    fits = [TERM_SCHEMA.empty_table()]
+    for day in sorted(days - known):
+        of_day = purchases.filter(duckdb.ColumnExpression("as_of_date") == duckdb.ConstantExpression(day))
+        rows = of_day.aggregate(f"{columns}, count(*) as n_customers", columns).order(columns).df()
+        fitted = fit_value(rows).assign(as_of_date=day)
+        fits.append(pa.Table.from_pandas(fitted, schema=TERM_SCHEMA, preserve_index=False))
+    return pa.concat_tables(fits)
 
 
 def score_from_tables(
@@ -790,58 +809,66 @@ def score_from_tables(
     horizons: Sequence[int] = (90, 365),
     *,
     batch_size: int = 100_000,
-) -> pd.DataFrame:
-    """Score every customer at each as-of date from the terms of that date, batch by batch.
+) -> pa.RecordBatchReader:
+    """Score every customer at each as-of date, batch by batch.
 
     Parameters
     ----------
     purchases : relation
         ``customer_id, as_of_date, n_repeat_orders, recency_days, age_days, mean_repeat_amount``.
     terms : relation
-        As :func:`fit_from_tables` returns it.
+        As :func:`fit_from_tables` returns it. Those of the as-of date are used or, where it has none, the last ones
+        before it: a later fit knows what was not known then.
     horizons : sequence of int
         In days.
     batch_size : int
-        Customers scored at a time.
+        Customers scored at a time; memory holds one batch.
 
     Returns
     -------
-    DataFrame
-        ``customer_id, as_of_date``, the columns of :func:`score_value`, and ``decile``: 1 for the tenth of customers
-        with the greatest expected value over the longest horizon, ties broken by customer_id.
+    RecordBatchReader
+        ``customer_id, as_of_date, fitted_as_of_date`` and the columns of :func:`score_value`.
 
     Raises
     ------
     ValueError
         When an as-of date has no terms, or terms or customers are outside their range.
     """
+    fits = _by_date(terms.df())
     columns = f"customer_id, as_of_date, {', '.join(PURCHASE_COLUMNS)}, mean_repeat_amount"
     # Customers of equal history side by side, so that their simulated futures are met in one batch.
     ordered = purchases.project(columns).order("as_of_date, n_repeat_orders, age_days, customer_id")
-    fits = terms.df()
-    fits["as_of_date"] = fits["as_of_date"].astype("datetime64[us]")
-    scored = [_none_scored(horizons)]
-    for batch in ordered.to_arrow_reader(batch_size):
-        frame = batch.to_pandas()
-        frame["as_of_date"] = frame["as_of_date"].astype("datetime64[us]")
-        for day in frame["as_of_date"].drop_duplicates():
-            customers, fit = frame[frame["as_of_date"] == day], fits[fits["as_of_date"] == day]
-            if fit.empty:
-                raise ValueError(f"as_of_date {day:%Y-%m-%d} has no fitted terms; fit them first")
-            scored.append(customers[["customer_id", "as_of_date"]].join(score_value(customers, fit, horizons)))
-    result = pd.concat(scored, ignore_index=True).sort_values(["as_of_date", "customer_id"], ignore_index=True)
-    keys = ["as_of_date", f"expected_value_{max(horizons)}", "customer_id"]
-    best_first = result[keys].sort_values(keys, ascending=[True, False, True]).groupby("as_of_date")["customer_id"]
-    return result.assign(decile=(best_first.cumcount() * 10 // best_first.transform("size") + 1).astype("int64"))
+    total = purchases.aggregate("count(*)").fetchall()[0][0]
+    schema = _score_schema(horizons)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        progress, done = Progress("customers valued", total), 0
+        for batch in ordered.to_arrow_reader(batch_size):
+            for day, customers in _by_date(batch.to_pandas()).items():
+                fitted = max((known for known in fits if known <= day), default=None)
+                if fitted is None:
+                    raise ValueError(f"as_of_date {day} has no fit on or before it; set the var refit to auto")
+                scores = score_value(customers, fits[fitted], horizons)
+                keys = customers[["customer_id", "as_of_date"]].assign(fitted_as_of_date=fitted)
+                yield pa.RecordBatch.from_pandas(keys.join(scores), schema=schema, preserve_index=False)
+            done += len(batch)
+            progress.update(done)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
 
 
-def _none_scored(horizons: Sequence[int]) -> pd.DataFrame:
-    """Return the table of scores without a row."""
-    nobody = pd.DataFrame(columns=[*PURCHASE_COLUMNS, "mean_repeat_amount"], dtype="float64")
-    scores = score_value(nobody, fit_value(nobody), horizons)
-    scores.insert(0, "customer_id", pd.Series(dtype="str"))
-    scores.insert(1, "as_of_date", pd.Series(dtype="datetime64[us]"))
-    return scores
+def _by_date(frame: pd.DataFrame) -> dict[date, pd.DataFrame]:
+    """Part a table by as_of_date, as a date: DuckDB gives pandas a timestamp, Arrow a date."""
+    days = pd.to_datetime(frame["as_of_date"]).dt.date
+    dated = frame.assign(as_of_date=days)
+    return {day: dated[days == day] for day in sorted(set(days))}
+
+
+def _score_schema(horizons: Sequence[int]) -> pa.Schema:
+    keys = [("customer_id", pa.string()), ("as_of_date", pa.date32()), ("fitted_as_of_date", pa.date32())]
+    numbers = ["p_alive", "expected_order_amount"]
+    numbers += [f"expected_{name}_{h}{end}" for h in horizons for name in ("orders", "value") for end in ENDS]
+    return pa.schema([*keys, *((name, pa.float64()) for name in numbers), ("method", pa.string())])
 
 
 # --------------------------------------------------------------------------------------------------------- evaluation

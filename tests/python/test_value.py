@@ -1,6 +1,7 @@
 """Who is alive and what they are worth: published figures, known parameters found again, numbers that stay finite."""
 
 import os
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -334,39 +335,53 @@ def purchases() -> pd.DataFrame:
     amount = np.where(x > 0, 20 + np.arange(600) % 50, np.nan)
     days = table(list(x), list(np.floor(t_x)), list(np.floor(age)), list(amount))
     days.insert(0, "customer_id", [f"C{i:03}" for i in range(600)])
-    days.insert(1, "as_of_date", pd.Timestamp("2024-06-30"))
+    days.insert(1, "as_of_date", date(2024, 6, 30))
     return days
 
 
 def test_scores_from_tables_hang_on_neither_batches_nor_order_nor_others(purchases: pd.DataFrame) -> None:
     with duckdb.connect() as con:
         relation = con.from_df(purchases)
-        terms = con.from_df(fit_from_tables(relation))
-        scores = score_from_tables(relation, terms)
+        fitted = fit_from_tables(relation)
+        terms = con.from_arrow(fitted)
+
+        def scored(rows: duckdb.DuckDBPyRelation, **options: int) -> pd.DataFrame:
+            found = score_from_tables(rows, terms, **options).read_all().to_pandas()
+            return found.sort_values("customer_id", ignore_index=True)
+
+        scores = scored(relation)
         shuffled = con.from_df(purchases.sample(frac=1, random_state=1))
-        pd.testing.assert_frame_equal(score_from_tables(shuffled, terms, batch_size=37), scores)
-        pd.testing.assert_frame_equal(fit_from_tables(shuffled), terms.df())
-        some = score_from_tables(relation.filter("customer_id < 'C100'"), terms).drop(columns="decile")
-    pd.testing.assert_frame_equal(some, scores.iloc[:100].drop(columns="decile"))
-    assert scores["decile"].value_counts().to_dict() == dict.fromkeys(range(1, 11), 60)
-    by_decile = scores.groupby("decile")["expected_value_365"]
-    assert (by_decile.min().to_numpy()[:-1] >= by_decile.max().to_numpy()[1:]).all()
+        pd.testing.assert_frame_equal(scored(shuffled, batch_size=37), scores)
+        assert fit_from_tables(shuffled).equals(fitted)
+        pd.testing.assert_frame_equal(scored(relation.filter("customer_id < 'C100'")), scores.iloc[:100])
+    assert set(scores["fitted_as_of_date"]) == {date(2024, 6, 30)}
 
 
 def test_stored_fits_are_kept_unless_a_refit_is_asked_for(purchases: pd.DataFrame) -> None:
+    early, late, before = date(2024, 6, 30), date(2024, 9, 30), date(2024, 3, 31)
     with duckdb.connect() as con:
-        both = pd.concat([purchases, purchases.assign(as_of_date=pd.Timestamp("2024-09-30"))])
-        relation = con.from_df(both)
-        stored = fit_from_tables(con.from_df(purchases))
-        added = fit_from_tables(relation, stored)
-        assert added["as_of_date"].unique().tolist() == [pd.Timestamp("2024-09-30")]
-        assert len(fit_from_tables(relation, stored, refit=True)) == 2 * len(stored)
-        assert fit_from_tables(con.from_df(purchases), stored).empty
-        with pytest.raises(ValueError, match="as_of_date 2024-09-30 has no fitted terms"):
-            score_from_tables(relation, con.from_df(stored))
-        nobody = score_from_tables(relation.filter("false"), con.from_df(stored))
-    assert nobody.empty
-    assert {"customer_id", "p_alive", "decile"} <= set(nobody)
+        both = pd.concat([purchases, purchases.assign(as_of_date=late)])
+        relation = con.from_df(both).project("* replace (as_of_date::date as as_of_date)")
+        terms = con.from_arrow(fit_from_tables(relation.filter(f"as_of_date = '{early}'")))
+        stored = terms.project("as_of_date").distinct()
+        asked = {
+            refit: set(fit_from_tables(relation, stored, refit=refit)["as_of_date"].to_pylist())
+            for refit in ("auto", "always", "never")
+        }
+        assert asked == {"auto": {late}, "always": {early, late}, "never": set()}
+        with pytest.raises(ValueError, match="refit is 'yes'; allowed: auto, always, never"):
+            fit_from_tables(relation, stored, refit="yes")
+        # Without a fit of its own a date takes the last one before it, and never a later one.
+        scores = score_from_tables(relation, terms).read_all()
+        assert set(scores["fitted_as_of_date"].to_pylist()) == {early}
+        assert set(scores["as_of_date"].to_pylist()) == {early, late}
+        too_early = relation.project(f"* replace ('{before}'::date as as_of_date)")
+        with pytest.raises(ValueError, match="as_of_date 2024-03-31 has no fit on or before it; set the var refit"):
+            score_from_tables(too_early, terms).read_all()
+        nobody = score_from_tables(relation.filter("false"), terms).read_all()
+        assert nobody.num_rows == 0
+        assert nobody.schema == scores.schema
+        assert fit_from_tables(relation.filter("false")).num_rows == 0
 
 
 def test_a_true_probability_is_found_calibrated_and_chance_is_not_better_than_chance() -> None:

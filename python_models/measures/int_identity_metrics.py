@@ -1,8 +1,8 @@
-"""How good each model is, where the truth is known."""
+"""How good identity resolution is, where the truth is known."""
 
 
 def model(dbt, session):
-    dbt.config(materialized="table", schema="marts")
+    dbt.config(materialized="table", schema="intermediate")
     from crm_mining.identity_evaluation import evaluate_identity, find_truth
 
     return evaluate_identity(

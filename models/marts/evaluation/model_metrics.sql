@@ -1,0 +1,20 @@
+{#- A model that is measured brings a table of these columns of its own; its name goes here. -#}
+{%- set measured = ['int_identity_metrics', 'int_value_metrics'] -%}
+with metrics as (
+    {% for table in measured %}
+    select
+        model,
+        target,
+        split,
+        fold,
+        metric,
+        value,
+        interval_low,
+        interval_high,
+        baseline
+    from {{ ref(table) }}
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+)
+
+select * from metrics

@@ -1,0 +1,8 @@
+"""What each customer is expected to buy, by the stored fits."""
+
+
+def model(dbt, session):
+    dbt.config(materialized="table", schema="intermediate")
+    from crm_mining.value import score_from_tables
+
+    return score_from_tables(dbt.ref("int_customer_purchases"), dbt.ref("value_terms"))
