@@ -93,6 +93,13 @@ def dbt_run_in_process(manifest: Manifest, folder: Path, variables: Mapping[str,
 
 
 @pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Load the seeds once: a warehouse to begin with."""
+    folder = tmp_path_factory.mktemp("seeded")
+    return dbt_build(folder, arguments=["--resource-type", "seed"]).warehouse
+
+
+@pytest.fixture(scope="session")
 def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Build the bundled sample, once for all tests."""
     return dbt_build(tmp_path_factory.mktemp("sample"), {"raw_location": str(SAMPLE / "raw")})

@@ -371,13 +371,6 @@ def _two(kind: str, cases: Mapping[str, tuple[Record, str, Record]]) -> list[tup
 
 
 @pytest.fixture(scope="module")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Load the seeds once: a warehouse to begin with."""
-    folder = tmp_path_factory.mktemp("seeded")
-    return dbt_build(folder, arguments=["--resource-type", "seed"]).warehouse
-
-
-@pytest.fixture(scope="module")
 def build_models(seeded: Path, manifest: Manifest) -> Callable[..., Build]:
     """Build models in a folder of their own, with further runs going on where the last one ended."""
 
