@@ -37,7 +37,7 @@ format: $(STAMP) ## what the linters can mend by themselves
 docs: $(STAMP)   ## the documentation of every table as one page: target/static_index.html
 	$(BIN)/dbt docs generate --static
 
-report: $(STAMP) ## what the cleaning caught of the sample's known faults
+report: $(STAMP) ## the state of the data as one page: target/report.html
 	$(BIN)/python -m crm_mining.report
 
 export: $(STAMP) ## every mart as a CSV file that a spreadsheet takes for no formula: target/export

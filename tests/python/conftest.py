@@ -76,14 +76,16 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     return parsed.result
 
 
-def dbt_run_in_process(manifest: Manifest, folder: Path, variables: Mapping[str, Any], selection: str) -> Build:
+def dbt_run_in_process(
+    manifest: Manifest, folder: Path, variables: Mapping[str, Any], selection: str, command: str = "run"
+) -> Build:
     """Run the selected models; their vars must be such as are read when a node runs, not when the project is parsed."""
     messages: list[str] = []
     runner = dbtRunner(manifest=manifest, callbacks=[lambda event: messages.append(event.info.msg)])
     places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRM_WAREHOUSE", str(folder / "warehouse.duckdb"))
-        finished = runner.invoke(["run", "--quiet", "-s", selection, "--vars", json.dumps(dict(variables)), *places])
+        finished = runner.invoke([command, "--quiet", "-s", selection, "--vars", json.dumps(dict(variables)), *places])
     if DuckDBConnectionManager._ENV is not None:  # dbt keeps it for the next run, and nobody else could read the file
         DuckDBConnectionManager._ENV.close()
         DuckDBConnectionManager._ENV = None

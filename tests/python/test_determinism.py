@@ -23,6 +23,7 @@ def _shuffle(raw: Path, out: Path, seed: int) -> None:
 
 def test_shuffled_input_with_one_and_four_threads_gives_identical_marts(sample_build: Build, tmp_path: Path) -> None:
     expected = table_hashes(sample_build.warehouse, ("marts",))
+    del expected["marts.dq_test_results"]  # of the tests that ran: here none; test_dq_test_results.py looks at it
     assert len(expected) >= 12
     for seed, threads in ((1, "1"), (2, "4")):
         raw = tmp_path / f"raw{seed}"

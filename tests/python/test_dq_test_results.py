@@ -1,0 +1,82 @@
+"""What the tests said is data: a failed one leads to its failing rows, a mended one passes, and nothing is counted twice."""
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import Build, dbt_run_in_process
+from dbt.contracts.graph.manifest import Manifest
+
+OF_PRODUCTS = "select test_name, status, n_failures, failures_table from marts.dq_test_results where table_name = 'marts.dim_products' order by all"
+
+
+@pytest.fixture
+def folder(sample_build: Build, tmp_path: Path) -> Path:
+    """Copy the sample's warehouse, to be broken."""
+    shutil.copy(sample_build.warehouse, tmp_path / "warehouse.duckdb")
+    return tmp_path
+
+
+def _change(folder: Path, sql: str) -> None:
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as con:
+        con.execute(sql)
+
+
+def _test(manifest: Manifest, folder: Path, selection: str = "dim_products") -> Build:
+    return dbt_run_in_process(manifest, folder, {}, selection, command="test")
+
+
+def test_a_build_records_each_test_once(sample_build: Build) -> None:
+    counts = (
+        "select count(*), count(distinct test_name), count(*) filter (where status = 'pass' and failures_table is null)"
+    )
+    rows, names, passed = sample_build.query(f"{counts} from marts.dq_test_results")[0]
+    assert rows == names == passed > 300
+    assert sample_build.query(
+        "select count(*) from marts.dq_test_results where run_id not in (select run_id from marts.dq_runs)"
+    ) == [(0,)]
+
+
+def test_failing_rows_are_found_and_gone_when_mended(manifest: Manifest, folder: Path) -> None:
+    _change(folder, "create table marts.kept as from marts.dim_products")
+    _change(folder, "insert into marts.dim_products from marts.kept order by product_id limit 3")
+    _change(folder, "insert into marts.dim_products by name select 'nameless' as product_name")
+    for _ in range(2):  # a second time changes nothing
+        build = _test(manifest, folder)
+        assert build.returncode == 1
+        failed = {name: (n, place) for name, status, n, place in build.query(OF_PRODUCTS) if status == "fail"}
+        assert set(failed) == {"not_null_dim_products_product_id", "unique_dim_products_product_id"}
+        assert {n for n, _ in failed.values()} == {1, 3}
+        for n_failures, place in failed.values():
+            assert build.query(f"select count(*) from {place}") == [(n_failures,)]
+    (place,) = [place for name, (_, place) in failed.items() if name.startswith("not_null")]
+    assert build.query(f"select product_name from {place}") == [("nameless",)]
+    assert len(build.query("select test_name from marts.dq_test_results group by all having count(*) > 1")) == 0
+
+    _change(folder, "create or replace table marts.dim_products as from marts.kept")
+    build = _test(manifest, folder)
+    assert {(status, n, place) for _, status, n, place in build.query(OF_PRODUCTS)} == {("pass", 0, None)}
+    assert build.query("select * from duckdb_tables() where schema_name = 'test_failures'") == []
+
+
+def test_only_tests_that_ran_change_and_other_runs_stay(manifest: Manifest, folder: Path) -> None:
+    everything = "from marts.dq_test_results where run_id != 'later' order by all"
+    before = Build(folder / "warehouse.duckdb", 0, "").query(everything)
+    _change(folder, "update intermediate.int_quality_run set run_id = 'later'")
+    build = _test(manifest, folder)
+    assert build.query(everything) == before
+    later = build.query("select distinct table_name from marts.dq_test_results where run_id = 'later' order by all")
+    assert later == [("marts.dim_products",), ("marts.fct_order_lines",)]  # the latter's relationship to the former
+    assert dbt_run_in_process(manifest, folder, {}, "dq_test_results").returncode == 0
+    assert build.query(everything) == before
+
+
+def test_results_of_a_build_that_fails_before_its_data_is_measured_belong_to_no_run(
+    manifest: Manifest, folder: Path
+) -> None:
+    _change(folder, "update intermediate.int_quality_run set run_id = null")
+    unknown = "select count(*) from marts.dq_test_results where run_id = 'unknown'"
+    assert _test(manifest, folder).query(unknown)[0][0] > 0
+    _change(folder, "update intermediate.int_quality_run set run_id = 'known'")
+    assert _test(manifest, folder).query(unknown) == [(0,)]
