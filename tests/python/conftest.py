@@ -85,7 +85,9 @@ def dbt_run_in_process(
     places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRM_WAREHOUSE", str(folder / "warehouse.duckdb"))
-        finished = runner.invoke([command, "--quiet", "-s", selection, "--vars", json.dumps(dict(variables)), *places])
+        finished = runner.invoke(
+            [command, "--quiet", "-s", *selection.split(), "--vars", json.dumps(dict(variables)), *places]
+        )
     if DuckDBConnectionManager._ENV is not None:  # dbt keeps it for the next run, and nobody else could read the file
         DuckDBConnectionManager._ENV.close()
         DuckDBConnectionManager._ENV = None
