@@ -112,6 +112,38 @@ class Encoding:
             found[:, place[term]] = hit
 
 
+@dataclass(frozen=True)
+class FixedEncoding(Encoding):
+    """Encoding that has computed all terms of one frame, for the many models that look at it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The frame; of any other the terms are computed as usual.
+    values : FloatArray
+        Shape (n_rows, n_terms).
+    place : dict
+        Term to column of ``values``.
+    """
+
+    frame: pd.DataFrame
+    values: FloatArray
+    place: Mapping[str, int]
+
+    def matrix(self, frame: pd.DataFrame, terms: Sequence[str]) -> FloatArray:
+        """Look the terms up, shape (n_rows, n_terms)."""
+        if frame is not self.frame or not self.place.keys() >= set(terms):
+            return super().matrix(frame, terms)
+        return np.asfortranarray(self.values[:, [self.place[term] for term in terms]])
+
+
+def fix(encoded: Encoding, frame: pd.DataFrame) -> FixedEncoding:
+    """Compute all terms of a frame once."""
+    names = encoded.table["term"].drop_duplicates().tolist()
+    values = Encoding(encoded.table, encoded.typical).matrix(frame, names)
+    return FixedEncoding(encoded.table, encoded.typical, frame, values, {name: i for i, name in enumerate(names)})
+
+
 def learn(frame: pd.DataFrame, features: Sequence[str]) -> Encoding:
     """Learn the terms of each feature.
 

@@ -31,6 +31,8 @@ NODE_COLUMNS = {
 LOG_ODDS, PROBABILITY, IDENTITY, LOG = "log_odds", "probability", "identity", "log"
 #: Probabilities never come nearer to 0 and 1 than this before their logit is taken.
 LEAST = 1e-4
+#: Rows that go down the trees at a time.
+_WALK_ROWS = 2000
 LOGISTIC_C = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
 SVM_C = (0.001, 0.01, 0.1)
 RIDGE_ALPHA = (0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -422,18 +424,55 @@ def walk(
     left, right, value = (nodes[name].to_numpy() for name in ("left_node", "right_node", "value"))
     starts = np.flatnonzero(np.r_[True, np.diff(nodes["tree"].to_numpy()) != 0])
     total, shares = np.zeros(len(x)), np.zeros((len(x), len(place)))
-    for start in starts:
-        at, rows = np.full(len(x), start), np.arange(len(x))
-        while len(rows) and inner[at[rows]].any():
-            rows = rows[inner[at[rows]]]
-            here = at[rows]
-            v = x[rows, column[here]]
+    # All trees at once: each pair of a row and a tree goes one level down per round, until it stands in a leaf.
+    first = np.repeat(starts, np.diff(np.append(starts, len(nodes))))
+    next_left, next_right = first + left, first + right
+    for begin in range(0, len(x), _WALK_ROWS):
+        part = x[begin : begin + _WALK_ROWS]
+        at = np.tile(starts, (len(part), 1))
+        rows, trees = np.nonzero(inner[at])
+        while len(rows):
+            here = at[rows, trees]
+            v = part[rows, column[here]]
             goes_left = np.where(np.isnan(v), missing_left[here], v <= threshold[here])
-            at[rows] = start + np.where(goes_left, left[here], right[here])
+            there = np.where(goes_left, next_left[here], next_right[here])
+            at[rows, trees] = there
             if by_feature is not None:
-                shares[rows, slot[here]] += value[at[rows]] - value[here]
-        total += value[at]
+                np.add.at(shares, (begin + rows, slot[here]), value[there] - value[here])
+            goes_on = inner[there]
+            rows, trees = rows[goes_on], trees[goes_on]
+        total[begin : begin + len(part)] = value[at].sum(axis=1)
     return total, shares
+
+
+def contributions(model: Model, encoded: Encoding, frame: pd.DataFrame) -> tuple[FloatArray, list[str]]:
+    """Attribute raw scores to features.
+
+    Returns
+    -------
+    by_feature : array of shape (n, n_features)
+        How far each feature moves the raw score from that of the average customer.
+    names : list of str
+        The features.
+    """
+    table = with_features(model, encoded)
+    names = list(dict.fromkeys([*table["feature"], *model.nodes["feature"].dropna()]))
+    found = np.zeros((len(frame), len(names)))
+    if len(table):
+        terms = table["term"].tolist()
+        means = np.array([encoded.typical[t] for t in terms])
+        onto = np.zeros((len(terms), len(names)))
+        onto[np.arange(len(terms)), [names.index(f) for f in table["feature"]]] = table["coefficient"]
+        found += (encoded.matrix(frame, terms) - means) @ onto
+    if len(model.nodes):
+        found += walk(model.nodes, encoded, frame, by_feature=names)[1]
+    return found, names
+
+
+def with_features(model: Model, encoded: Encoding) -> pd.DataFrame:
+    """Add ``feature`` and ``family`` to the terms of a model."""
+    known = encoded.table[["term", "feature", "family"]].drop_duplicates("term")
+    return model.terms.merge(known, on="term", how="left", sort=False)
 
 
 def tree_values(encoded: Encoding, columns: pd.DataFrame, frame: pd.DataFrame) -> npt.NDArray[np.float32]:
@@ -485,28 +524,40 @@ def fold_ids(y: FloatArray, groups: IntArray, n_folds: int, seed: int) -> IntArr
 
 
 def _best(options: Sequence[float], data: Training, loss: Callable[[float, IntArray, IntArray], float]) -> float:
-    """Choose the option of least mean loss in three inner folds, the first of equals."""
+    """Choose the option of least mean loss in three inner folds, climbing down from the middle one."""
     fold = fold_ids(data.y, data.groups, 3, data.seed)
     parts = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(3)]
     if len(data.y) < 30 or any(len(np.unique(data.y[train])) < 2 or not len(test) for train, test in parts):
         return options[0]
-    means = [np.mean([loss(option, train, test) for train, test in parts]) for option in options]
-    return options[int(np.argmin(means))]
+    # From the middle downhill: the loss has one valley.
+    found: dict[int, float] = {}
+
+    def mean(i: int) -> float:
+        if i not in found:
+            found[i] = float(np.mean([loss(options[i], train, test) for train, test in parts]))
+        return found[i]
+
+    at = len(options) // 2
+    while True:
+        best = min((i for i in (at - 1, at, at + 1) if 0 <= i < len(options)), key=lambda i: (mean(i), i))
+        if best == at:
+            return options[at]
+        at = best
 
 
 def _logistic(name: str, data: Training, terms: list[str], x: FloatArray) -> Model:
     if x.shape[1] == 0:
         return Model(name, LOG_ODDS, _prior(data.y))
 
-    def fit(c: float, rows: IntArray) -> LogisticRegression:
-        return LogisticRegression(C=c, solver="newton-cholesky", max_iter=200, tol=1e-8).fit(x[rows], data.y[rows])
+    def fit(c: float, rows: IntArray, tol: float) -> LogisticRegression:
+        return LogisticRegression(C=c, solver="newton-cholesky", max_iter=200, tol=tol).fit(x[rows], data.y[rows])
 
     def loss(c: float, train: IntArray, test: IntArray) -> float:
-        s = fit(c, train).decision_function(x[test])
+        s = fit(c, train, 1e-3).decision_function(x[test])
         return float(np.mean(np.logaddexp(0, s) - data.y[test] * s))
 
     c = _best(LOGISTIC_C, data, loss)
-    model = fit(c, np.arange(len(x)))
+    model = fit(c, np.arange(len(x)), 1e-8)
     p = expit(model.decision_function(x))
     design = np.column_stack([x, np.ones(len(x))])
     penalty = np.diag(np.append(np.full(x.shape[1], 1 / c), 0.0))
