@@ -201,7 +201,7 @@ def decision_tree(data: Training) -> Model:
     terms, x = _tree_matrix(data)
     least = max(20, len(x) // 100)
     tree = DecisionTreeClassifier(max_leaf_nodes=12, max_depth=5, min_samples_leaf=least, random_state=data.seed)
-    nodes = _sklearn_nodes(tree.fit(x, data.y).tree_, terms, 0)
+    nodes = _node_table(terms, [_sklearn_tree(tree.fit(x, data.y).tree_)])
     # Laplace: a leaf without a yes is not impossible.
     p = (nodes["value"] * nodes["n_rows"] + data.y.mean()) / (nodes["n_rows"] + 1)
     return Model("decision_tree", LOG_ODDS, 0.0, nodes=nodes.assign(value=logit(p.clip(1e-9, 1 - 1e-9))))
@@ -215,8 +215,7 @@ def random_forest(data: Training) -> Model:
         n_trees, max_leaf_nodes=64, max_depth=12, min_samples_leaf=max(5, len(x) // 1000), max_features="sqrt",
         max_samples=min(len(x), 20_000), random_state=data.seed, n_jobs=1,
     ).fit(x, data.y)  # fmt: skip
-    tables = [_sklearn_nodes(tree.tree_, terms, i) for i, tree in enumerate(forest.estimators_)]
-    nodes = pd.concat(tables, ignore_index=True)
+    nodes = _node_table(terms, [_sklearn_tree(tree.tree_) for tree in forest.estimators_])
     return Model("random_forest", PROBABILITY, 0.0, nodes=nodes.assign(value=nodes["value"] / n_trees))
 
 
@@ -598,57 +597,65 @@ def _level_term(feature: str, level: str) -> str:
     return f"{feature} is {level}"
 
 
-def _node_table(
-    terms: pd.DataFrame, tree: int, split_on: IntArray, is_leaf: npt.NDArray[np.bool_], columns: dict[str, Any]
-) -> pd.DataFrame:
-    """Name what each node splits on; the pooled and missing levels are named as their terms end."""
+def _node_table(terms: pd.DataFrame, trees: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Put trees into one table and name what each node splits on; pooled and missing levels as their terms end.
+
+    Parameters
+    ----------
+    terms : DataFrame
+        What columns the trees were grown on.
+    trees : sequence of dict
+        ``split_on`` (column), and the columns of :data:`NODE_COLUMNS` from the threshold on; leaves have -1 for
+        ``left_node``.
+    """
+    if not trees:
+        return _empty(NODE_COLUMNS)
+    joined = {name: np.concatenate([np.asarray(tree[name]) for tree in trees]) for name in trees[0]}
+    sizes = [len(tree["value"]) for tree in trees]
+    is_leaf = joined["left_node"] < 0
     features = np.array([*terms["feature"], None], dtype=object)
     text = [
         None if family == "raw" else str(term)[len(str(feature)) + 4 :]
         for term, feature, family in zip(terms["term"], terms["feature"], terms["family"], strict=True)
     ]
     levels = np.array([*text, None], dtype=object)
-    at = np.where(is_leaf, len(terms), split_on)
-    table = pd.DataFrame({"tree": tree, "node": np.arange(len(at)), "feature": features[at], "level": levels[at]})
-    return table.assign(**columns)[list(NODE_COLUMNS)].astype(NODE_COLUMNS)
+    at = np.where(is_leaf, len(terms), joined.pop("split_on").astype("int64"))
+    table = pd.DataFrame({
+        "tree": np.repeat(np.arange(len(trees)), sizes), "node": np.concatenate([np.arange(n) for n in sizes]),
+        "feature": features[at], "level": levels[at],
+    })  # fmt: skip
+    threshold = np.where(is_leaf, np.nan, joined.pop("threshold"))
+    return table.assign(threshold=threshold, **joined)[list(NODE_COLUMNS)].astype(NODE_COLUMNS)
 
 
-def _sklearn_nodes(tree: Any, terms: pd.DataFrame, number: int) -> pd.DataFrame:
+def _sklearn_tree(tree: Any) -> dict[str, Any]:
     left = tree.children_left.astype("int64")
-    is_leaf = left < 0
-    columns: dict[str, Any] = {
-        "threshold": np.where(is_leaf, np.nan, tree.threshold),
-        "is_missing_left": tree.missing_go_to_left.astype(bool) & ~is_leaf,
-        "left_node": left,
-        "right_node": tree.children_right.astype("int64"),
-        "value": tree.value[:, 0, -1],
+    return {
+        "split_on": tree.feature, "threshold": tree.threshold,
+        "is_missing_left": tree.missing_go_to_left.astype(bool) & (left >= 0), "left_node": left,
+        "right_node": tree.children_right.astype("int64"), "value": tree.value[:, 0, -1],
         "n_rows": tree.weighted_n_node_samples,
-    }
-    return _node_table(terms, number, tree.feature.astype("int64"), is_leaf, columns)
+    }  # fmt: skip
 
 
 def _boosted(
     model: HistGradientBoostingClassifier | HistGradientBoostingRegressor, terms: pd.DataFrame
 ) -> tuple[float, pd.DataFrame, pd.DataFrame]:
     """Copy the trees out of scikit-learn's histogram boosting (its node arrays; a test holds them to its scores)."""
-    tables = []
-    for number, (predictor,) in enumerate(model._predictors):
+    trees = []
+    for (predictor,) in model._predictors:
         nodes = predictor.nodes
         is_leaf = nodes["is_leaf"].astype(bool)
         left = np.where(is_leaf, -1, nodes["left"].astype("int64"))
         right = np.where(is_leaf, -1, nodes["right"].astype("int64"))
         value, count = nodes["value"].astype("float64"), nodes["count"].astype("float64")
         for node in np.flatnonzero(~is_leaf)[::-1]:  # children come after their parents
-            pair = [left[node], right[node]]
-            value[node] = np.average(value[pair], weights=count[pair])
-        columns: dict[str, Any] = {
-            "threshold": np.where(is_leaf, np.nan, nodes["num_threshold"]),
-            "is_missing_left": nodes["missing_go_to_left"].astype(bool) & ~is_leaf,
-            "left_node": left,
-            "right_node": right,
-            "value": value,
-            "n_rows": count,
-        }
-        tables.append(_node_table(terms, number, nodes["feature_idx"].astype("int64"), is_leaf, columns))
-    nodes_table = pd.concat(tables, ignore_index=True) if tables else _empty(NODE_COLUMNS)
+            one, other = left[node], right[node]
+            value[node] = (value[one] * count[one] + value[other] * count[other]) / (count[one] + count[other])
+        trees.append({
+            "split_on": nodes["feature_idx"], "threshold": nodes["num_threshold"],
+            "is_missing_left": nodes["missing_go_to_left"].astype(bool), "left_node": left, "right_node": right,
+            "value": value, "n_rows": count,
+        })  # fmt: skip
+    nodes_table = _node_table(terms, trees)
     return float(np.ravel(model._baseline_prediction)[0]), _empty(TERM_COLUMNS), nodes_table

@@ -168,8 +168,10 @@ def score_from_tables(
                         continue
                     rows = own[is_in].reset_index(drop=True)
                     scores = scorecard.score(fit, rows, labels=labels, points=points)
-                    scores = rows[["customer_id"]].join(scores).assign(
-                        as_of_date=day, kind=fit.kind, fitted_as_of_date=fitted
+                    scores = (
+                        rows[["customer_id"]]
+                        .join(scores)
+                        .assign(as_of_date=day, kind=fit.kind, fitted_as_of_date=fitted)
                     )
                     yield pa.RecordBatch.from_pandas(scores, schema=SCORE_SCHEMA, preserve_index=False)
             done += len(frame)
