@@ -208,11 +208,12 @@ def test_scores_read_nothing_but_stored_fits(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("n", [0, 1, 3])
 def test_too_little_data_gives_baselines_or_nothing(n: int) -> None:
-    days = [date(2024, 1, 1), date(2024, 3, 31)]
+    days = [date(2024, 1, 1), date(2024, 3, 31), date(2024, 6, 29)]
     features, labels = _small(n, days)
-    fits, scores = _run(features, labels)
+    fits, scores = _run(features, labels[labels["as_of_date"] != days[-1]])
     assert fits.schema == FIT_SCHEMA
     table = scores.to_pandas()
+    assert len(table) == n
     assert table["prediction"].between(0, 1).all()
     assert table["status"].str.startswith("baseline").all()
 
