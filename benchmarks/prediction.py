@@ -36,7 +36,8 @@ def make_customers(con: duckdb.DuckDBPyConnection, n: int) -> None:
     con.execute("""
         create table labels as
         select customer_id, as_of_date,
-            hash(customer_id, as_of_date) % 1000 < 400 * exp(-days_since_purchase / 10) + 20 * ln(1 + number_3) as buys_90d
+            hash(customer_id, as_of_date) % 1000
+                < 400 * exp(-days_since_purchase / 10) + 20 * ln(1 + number_3) as buys_90d
         from features where as_of_date < '2024-09-27'
     """)
 

@@ -1,4 +1,4 @@
-"""Cleaning, matching and predictions on worlds that nobody looked at: ``python benchmarks/worlds.py --seeds 101 102 103 104 105``.
+"""Cleaning, matching, predictions on worlds that nobody looked at: ``benchmarks/worlds.py --seeds 101 102 103``.
 
 Each seed is a world of crm_mining.synth, built by the dbt models as they are and held against its truth.
 """

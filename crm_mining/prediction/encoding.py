@@ -107,9 +107,9 @@ class Encoding:
             rows.setdefault(str(term), []).append(i)
         return {
             term: _Term(
-                *(str(columns[name][at[0]]) for name in ("feature", "family", "kind")), columns["level"][at[0]],
-                *(columns[name][at].astype("float64") for name in ("lower", "upper", "start", "slope")),
-                float(columns["power"][at[0]]),
+                str(columns["feature"][at[0]]), str(columns["family"][at[0]]), str(columns["kind"][at[0]]),
+                columns["level"][at[0]], columns["lower"][at], columns["upper"][at], columns["start"][at],
+                columns["slope"][at], float(columns["power"][at[0]]),
             )
             for term, at in rows.items()
         }  # fmt: skip

@@ -165,7 +165,9 @@ def fit_target(
         fitted, oof = _calibrate(fitted, raw, tested, y, folds, kind)
         predictions = _predictions(fitted, oof, tested, y, groups, folds)
         loss = {name: metrics.losses(y[tested], oof[name][tested], kind) for name in offered}
-        baseline = min(rule_fits, key=lambda n: loss[n].mean()) if tested.any() else next(iter(rule_fits))
+        # Where there is too little to learn from, it is too little for rules as well.
+        is_enough = not status and tested.any()
+        baseline = min(rule_fits, key=lambda n: loss[n].mean()) if is_enough else next(iter(rule_fits))
         champion = _simplest(names, loss) if names else baseline
         if not status:
             status = CHAMPION if _is_clear(predictions, champion, baseline, kind, n_resamples, seed) else NOT_BETTER
