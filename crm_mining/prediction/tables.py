@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from crm_mining.prediction import metrics, scorecard, selection, storage
 from crm_mining.prediction.encoding import as_numbers
-from crm_mining.prediction.models import TERM_COLUMNS
+from crm_mining.prediction.models import NODE_COLUMNS, TERM_COLUMNS
 from crm_mining.prediction.selection import CLASSIFICATION, Baselines, TargetFit
 from crm_mining.progress import Progress
 
@@ -257,7 +257,7 @@ def _restore(fits: duckdb.DuckDBPyRelation, day: date) -> dict[str, tuple[Target
             "model_fits": pd.DataFrame(parts["fit"]).fillna({"lower_bound": -np.inf, "upper_bound": np.inf}),
             "term_segments": _frame(parts, "segment", storage.SEGMENT_COLUMNS),
             "term_coefficients": terms[terms["family"].notna() & (terms["family"] != "tree")],
-            "tree_nodes": _frame(parts, "node", ["target", "model", *storage.NODE_COLUMNS]),
+            "tree_nodes": _frame(parts, "node", ["target", "model", *NODE_COLUMNS]),
         }
         points = _frame(parts, "point", list(scorecard.POINTS_COLUMNS))
         restored[target] = (storage.from_tables(tables, target), points)
