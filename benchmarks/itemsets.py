@@ -2,8 +2,9 @@
 
 Every engine starts from one table of basket and item, in a process of its own, one after the other, and ends with its
 itemsets and their counts, which must be equal to the last one. Seconds are from the table to the counts, without the
-start of Python; memory is the most that the process held. efficient-apriori runs in an environment of its own, which
-this project does not depend on.
+start of Python: of the processor (all cores; what a machine that others use says is worth little else), and by the
+clock. Memory is the most that the process held. efficient-apriori runs in an environment of its own, which this project
+does not depend on.
 """
 
 import argparse
@@ -29,7 +30,7 @@ efficient-apriori is not part of this project. Make an environment for it outsid
 
 #: An engine that wants more memory, or more time, has lost.
 MAX_BYTES = 8 * 2**30
-MAX_SECONDS = 450
+MAX_SECONDS = 600
 
 GROCERIES = """
 select basket_id, unnest(string_split(line, ',')) as item_id
@@ -46,26 +47,26 @@ from '{root}/online_retail_ii/online_retail_ii.parquet'
 where "Invoice" not like 'C%' and "Quantity" > 0 and regexp_matches("StockCode", '[0-9]')
 """
 
-# 2,000 products of uneven popularity. A fifth of the baskets begins with one of 400 groups of products that go together,
-# of which each product is taken with a chance of three in four; the others are drawn one by one.
+# 2,000 products of uneven popularity. In two baskets of five is one of 150 groups of products that go together, of
+# which each product is taken with a chance of three in four; the others are drawn one by one.
 WORLD = """
 with baskets as (
     select
         basket_id,
-        1 + floor(-5.5 * ln(1 - (hash(basket_id * 10 + 1) % 1000003) / 1000003.0))::bigint as n_items,
-        hash(basket_id * 10 + 2) % 5 = 0 as has_group,
-        floor(400 * pow((hash(basket_id * 10 + 3) % 1000003) / 1000003.0, 2))::bigint as group_number
+        1 + floor(-5 * ln(1 - (hash(basket_id * 10 + 1) % 1000003) / 1000003.0))::bigint as n_items,
+        hash(basket_id * 10 + 2) % 5 < 2 as has_group,
+        floor(150 * pow((hash(basket_id * 10 + 3) % 1000003) / 1000003.0, 2))::bigint as group_number
     from (select unnest(range({n_baskets})) as basket_id)
 ),
 
 drawn as (
-    select basket_id, floor(2000 * pow((hash(basket_id * 1000 + place) % 1000003) / 1000003.0, 2.2))::bigint as item
+    select basket_id, floor(2000 * pow((hash(basket_id * 1000 + place) % 1000003) / 1000003.0, 2.5))::bigint as item
     from (select basket_id, unnest(range(least(n_items, 60))) as place from baskets)
 ),
 
 grouped as (
     select basket_id, hash(group_number * 100 + place) % 2000 as item
-    from (select basket_id, group_number, unnest(range(2 + group_number % 4)) as place from baskets where has_group)
+    from (select basket_id, group_number, unnest(range(3 + group_number % 4)) as place from baskets where has_group)
     where hash(basket_id * 1000 + 500 + place) % 4 > 0
 )
 
@@ -89,8 +90,8 @@ TASKS = [
     Task("groceries", GROCERIES, 0.001, 8),
     Task("online_retail_ii", ONLINE_RETAIL, 0.01, 4),
     Task("online_retail_ii", ONLINE_RETAIL, 0.005, 4),
-    Task("world", WORLD.replace("{n_baskets}", "500000"), 0.002, 4),
-    Task("world", WORLD.replace("{n_baskets}", "500000"), 0.0005, 4),
+    Task("world", WORLD.replace("{n_baskets}", "500000"), 0.005, 4),
+    Task("world", WORLD.replace("{n_baskets}", "500000"), 0.001, 4),
 ]
 
 #: An itemset as a text of its sorted items, and its count.
@@ -233,13 +234,13 @@ def mine(engine: str, table: str, min_support: str, max_length: str, out: str) -
         import mlxtend.frequent_patterns  # noqa: F401
     if engine == "ours":
         import crm_mining.itemsets  # noqa: F401
-    started = time.perf_counter()
+    started, started_cpu = time.perf_counter(), time.process_time()
     results = ENGINES[engine](table, float(min_support), int(max_length))
-    seconds = time.perf_counter() - started
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - started_cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     lines = sorted(f"{' + '.join(items)}\t{count}" for items, count in results())
     Path(out).write_text("\n".join(lines), encoding="utf-8")
-    print(json.dumps({"seconds": seconds, "peak_mib": peak, "n_itemsets": len(lines)}))
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mib": peak, "n_itemsets": len(lines)}))
 
 
 def measure(engine: str, python: str, task: Task, table: Path, out: Path) -> dict[str, float] | str:
@@ -247,12 +248,12 @@ def measure(engine: str, python: str, task: Task, table: Path, out: Path) -> dic
     out.unlink(missing_ok=True)
     # The limit is set in the child by its shell, so that it can't touch this process.
     inner = [python, __file__, "--mine", engine, str(table), str(task.min_support), str(task.max_length), str(out)]
-    limits = f"ulimit -v {MAX_BYTES // 1024}; exec timeout {MAX_SECONDS} \"$@\""
+    limits = f'ulimit -v {MAX_BYTES // 1024} -t {MAX_SECONDS}; exec "$@"'
     try:
         output, _, _ = run_measured(["bash", "-c", limits, "bash", *inner], PYTHONPATH=str(PROJECT))
     except SystemExit as error:
         text = str(error)
-        return "out of memory" if "emory" in text else f"over {MAX_SECONDS} s" if len(text) < 600 else text[-300:]
+        return "out of memory" if "emory" in text else f"over {MAX_SECONDS} s" if "Error" not in text else text[-300:]
     return dict(json.loads(output.splitlines()[-1]))
 
 
@@ -271,8 +272,8 @@ def main() -> None:
         return
     if "efficient_apriori" in arguments.engines and arguments.efficient_python is None:
         parser.error(f"--efficient-python is missing (or leave out the engine)\n{HOW_TO_GET_EFFICIENT_APRIORI}")
-    print("| set | baskets | support | longest | engine | itemsets | seconds | times ours | MiB | equal |")
-    print("| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: | --- |")
+    print("| set | baskets | support | longest | engine | itemsets | CPU s | times ours | s | MiB | equal |")
+    print("| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | --- |")
     with tempfile.TemporaryDirectory(prefix="crm_itemsets_") as folder:
         for task in (task for task in TASKS if task.name in arguments.sets):
             table = Path(folder) / f"{task.name}.parquet"
@@ -290,12 +291,12 @@ def main() -> None:
                 if not good:
                     print(f"{start} | {runs[0]} | | | |", flush=True)
                     continue
-                best = min(good, key=lambda run: run["seconds"])
+                best = min(good, key=lambda run: run["cpu_seconds"])
                 text = out.read_text(encoding="utf-8")
-                expected, ours = expected or text, ours or best["seconds"]
+                expected, ours = expected or text, ours or best["cpu_seconds"]
                 print(
-                    f"{start} {best['n_itemsets']:,} | {best['seconds']:.2f} | {best['seconds'] / ours:.1f} | "
-                    f"{best['peak_mib']:,.0f} | {'yes' if text == expected else 'NO'} |",
+                    f"{start} {best['n_itemsets']:,} | {best['cpu_seconds']:.2f} | {best['cpu_seconds'] / ours:.1f} | "
+                    f"{best['seconds']:.1f} | {best['peak_mib']:,.0f} | {'yes' if text == expected else 'NO'} |",
                     flush=True,
                 )
 

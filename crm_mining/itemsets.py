@@ -2,12 +2,12 @@
 
 An itemset is frequent when enough baskets hold all of its items, and then so are all of its parts (Agrawal & Srikant
 1994, *Fast algorithms for mining association rules*, VLDB). Items are numbered from the rarest to the most frequent.
-Pairs are counted by a sparse product of the incidence matrix with itself, a block of rows at a time. From three items
-on each frequent item has a world of its own (Zaki 2000, *Scalable algorithms for association mining*, IEEE TKDE 12):
-the baskets that hold it and its more frequent partners, as strings of bits, so that the support of a set is the number
-of ones in the bitwise *and* of two strings. Numbering by rarity keeps these strings short.
+Pairs are counted where they occur, basket by basket, which costs nothing for the many that never do. From three items on
+each frequent item has a world of its own (Zaki 2000, *Scalable algorithms for association mining*, IEEE TKDE 12): the
+baskets that hold it and its more frequent partners, as strings of bits, so that the support of a set is the number of
+ones in the bitwise *and* of two strings. Numbering by rarity keeps these strings short.
 
-SQL only gives numbers to baskets and items. That the counting is not done in SQL is what ``benchmarks/itemsets.py``
+SQL only gathers the baskets and numbers their items. That the counting is not done in SQL is what ``benchmarks/itemsets.py``
 decided: it runs a level-wise search in DuckDB beside this one.
 """
 
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import duckdb
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from scipy import sparse
 
 from crm_mining.progress import Progress
@@ -33,21 +34,16 @@ _PAIRS_PER_SECOND, _WORDS_PER_SECOND = 5e7, 3e8
 _MAX_SECONDS = 1800
 _SEED = 20240101
 
-_NUMBERED = """
-with baskets as (
-    select basket_id, row_number() over () - 1 as basket
-    from (select distinct basket_id from lines)
-),
-
-items as (
+_GROUPED = """
+with items as (
     select item_id, row_number() over (order by item_id) - 1 as item
     from (select distinct item_id from lines)
 )
 
-select baskets.basket::integer as basket, items.item::integer as item
+select list(items.item::integer) as items
 from lines
-inner join baskets using (basket_id)
 inner join items using (item_id)
+group by lines.basket_id
 """
 
 
@@ -123,12 +119,16 @@ def read_baskets(lines: duckdb.DuckDBPyRelation) -> Baskets:
     """
     known = lines.project("basket_id, item_id").filter("basket_id is not null and item_id is not null")
     item_ids = [str(key) for (key,) in known.project("item_id").distinct().order("item_id").fetchall()]
-    columns = known.query("lines", _NUMBERED).fetchnumpy()
-    n_items = max(len(item_ids), 1)
-    keys = np.asarray(columns["basket"], dtype=np.int64) * n_items + np.asarray(columns["item"], dtype=np.int64)
-    keys = _sorted_distinct(keys)
+    grouped = known.query("lines", _GROUPED).to_arrow_table()["items"]
+    n_baskets, n_items = len(grouped), max(len(item_ids), 1)
+    basket = np.repeat(np.arange(n_baskets), np.concatenate([np.zeros(0, np.int64), *map(_lengths, grouped.chunks)]))
+    items = [chunk.flatten().to_numpy() for chunk in grouped.chunks]
+    # Sorted within each basket, each item once.
+    keys = basket * n_items + np.concatenate([np.zeros(0, np.int64), *items])
+    keys.sort()
+    keys = keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
     basket = keys // n_items
-    return Baskets(item_ids, basket, keys - basket * n_items, int(basket[-1]) + 1 if len(basket) else 0)
+    return Baskets(item_ids, basket, keys - basket * n_items, n_baskets)
 
 
 def frequent_itemsets(
@@ -243,14 +243,12 @@ class _Search:
         self.item = (keys - basket * self.n_items).astype(np.int32)
         starts = np.zeros(baskets.n_baskets + 1, dtype=np.int64)
         np.cumsum(np.bincount(basket, minlength=baskets.n_baskets), out=starts[1:])
-        # Baskets as rows; by item, the positions of its rows within them.
-        self.rows = sparse.csr_array(
-            (np.ones(len(self.item), dtype=np.int32), self.item, starts), shape=(baskets.n_baskets, self.n_items)
-        )
-        self.place = np.argsort(self.item, kind="stable")
         self.row_end = starts[1:][basket]
+        # Where each item stands, item by item. Small numbers are sorted digit by digit, which is faster.
+        small = self.item.astype(np.uint16) if self.n_items < 2**16 else self.item
+        self.place = np.argsort(small, kind="stable")
         self.item_starts = np.searchsorted(self.item[self.place], np.arange(self.n_items + 1))
-        self.basket = basket
+        self.n_baskets = baskets.n_baskets
 
     def run(self) -> Iterator[tuple[Ints, Ints]]:
         """Give sets as arrays of shape (n, k) with their counts, k from 2 on."""
@@ -281,40 +279,48 @@ class _Search:
             progress.update(done)
 
     def _pairs(self) -> tuple[Ints, Ints, Ints]:
-        """Count pairs by a sparse product, a block of its rows at a time."""
-        length = np.diff(self.rows.indptr)
-        work = float((length * (length - 1)).sum()) / 2
+        """Count pairs, of so many first items at a time that a table of their counts fits."""
+        work = float((self.row_end - np.arange(len(self.item)) - 1).sum())
         if work > _MAX_SECONDS * _PAIRS_PER_SECOND:
             raise SupportTooLowError(
                 f"the baskets hold {work:,.0f} pairs of items, which take about {work / _PAIRS_PER_SECOND / 60:,.0f} "
                 f"minutes to count. {self._advice()}"
             )
         self.n_candidates[1] = self.n_items * (self.n_items - 1) // 2
-        by_item = self.rows.T.tocsr()
         block = max(1, _STEP_BYTES // (8 * self.n_items))
         found = []
         for start in range(0, self.n_items, block):
-            product = (by_item[start : start + block] @ self.rows).tocoo()
-            first, second = product.row.astype(np.int64) + start, product.col.astype(np.int64)
-            kept = (product.data >= self.min_count) & (second > first)
-            self._found(int(kept.sum()), (start + block) / self.n_items if start + block < self.n_items else 1.0)
-            found.append((first[kept], second[kept], product.data[kept].astype(np.int64)))
-        first, second, counts = (np.concatenate(column) for column in zip(*found, strict=True))
-        order = np.lexsort((second, first))
-        return first[order], second[order], counts[order]
+            stop = min(start + block, self.n_items)
+            counts = np.zeros((stop - start) * self.n_items, dtype=np.int64)
+            places = np.sort(self.place[self.item_starts[start] : self.item_starts[stop]])
+            row = (self.item[places].astype(np.int64) - start) * self.n_items
+            before = np.append(0, np.cumsum(self.row_end[places] - places - 1))
+            at = 0
+            while at < len(places):
+                first, at = at, max(at + 1, int(np.searchsorted(before, before[at] + _STEP_BYTES // 16, "right")) - 1)
+                which, following = self._following(places[first:at])
+                counts += np.bincount(row[first:at][which] + self.item[following], minlength=len(counts))
+            kept = np.flatnonzero(counts >= self.min_count)
+            found.append((kept // self.n_items + start, kept % self.n_items, counts[kept]))
+            self._found(len(kept), stop / self.n_items)
+        first_items, second_items, pair_counts = (np.concatenate(column) for column in zip(*found, strict=True))
+        return first_items, second_items, pair_counts
+
+    def _following(self, places: Ints) -> tuple[Ints, Ints]:
+        """Give the places after each of these in its basket: which of these, and the place."""
+        lengths = self.row_end[places] - places - 1
+        which = np.repeat(np.arange(len(places)), lengths)
+        return which, np.arange(len(which)) + np.repeat(places + 1 - (np.cumsum(lengths) - lengths), lengths)
 
     def _class(self, first_item: int, done: float) -> Iterator[tuple[Ints, Ints]]:
         """Find the sets of three and more whose rarest item is this one."""
         partners = self.is_pair.indices[self.is_pair.indptr[first_item] : self.is_pair.indptr[first_item + 1]]
         partners = np.sort(partners).astype(np.int64)
         place = self.place[self.item_starts[first_item] : self.item_starts[first_item + 1]]
-        lengths = self.row_end[place] - place - 1
-        ends = np.cumsum(lengths)
-        following = np.repeat(place + 1 - (ends - lengths), lengths) + np.arange(int(ends[-1]))
+        number, following = self._following(place)
         row = np.full(self.n_items, -1, dtype=np.int64)
         row[partners] = np.arange(len(partners))
         row_of = row[self.item[following]]
-        number = np.repeat(np.arange(len(place)), lengths)
         number, row_of = number[row_of >= 0], row_of[row_of >= 0]
         # A basket with one partner holds no set of three.
         is_shared = np.bincount(number, minlength=len(place)) > 1
@@ -368,8 +374,7 @@ class _Search:
             )
 
     def _advice(self) -> str:
-        n_baskets = self.rows.shape[0]
-        return f"Raise min_support above {self.min_count / n_baskets:.2g} or lower max_length below {self.max_length}."
+        return f"Raise min_support above {self.min_count / self.n_baskets:.2g} or lower max_length below {self.max_length}."
 
 
 def _min_count(min_support: float, n_baskets: int) -> int:
@@ -387,9 +392,8 @@ def _in_order(found: list[tuple[Ints, Ints]], length: int) -> tuple[Ints, Ints]:
     return items[order], counts[order]
 
 
-def _sorted_distinct(keys: Ints) -> Ints:
-    keys.sort()
-    return keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
+def _lengths(lists: pa.ListArray) -> Ints:
+    return np.diff(lists.offsets.to_numpy())
 
 
 def _bit_strings(row: Ints, column: Ints, n_rows: int, n_columns: int) -> Words:
