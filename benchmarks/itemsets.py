@@ -1,7 +1,7 @@
-"""Frequent itemsets: this project's miner beside mlxtend's apriori and fpgrowth, efficient-apriori, and a search in SQL.
+"""Frequent itemsets: this project's miner beside mlxtend's apriori and fpgrowth, efficient-apriori, and one in SQL.
 
 Every engine starts from one table of basket and item, in a process of its own, one after the other, and ends with its
-itemsets and their counts, which must be equal to the last one. Seconds are from the table to the counts, without the
+itemsets and their counts, which must be equal to those of the first engine. Seconds are from the table to the counts, without the
 start of Python: of the processor (all cores; what a machine that others use says is worth little else), and by the
 clock. Memory is the most that the process held. efficient-apriori runs in an environment of its own, which this project
 does not depend on.
@@ -10,7 +10,6 @@ does not depend on.
 import argparse
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -36,7 +35,9 @@ GROCERIES = """
 select basket_id, unnest(string_split(line, ',')) as item_id
 from (
     select row_number() over () as basket_id, line
-    from read_csv('{root}/groceries/groceries.csv', delim = '\\t', quote = '', header = false, columns = {{'line': 'varchar'}})
+    from read_csv(
+        '{root}/groceries/groceries.csv', delim = '\\t', quote = '', header = false, columns = {{'line': 'varchar'}}
+    )
 )
 """
 
@@ -169,7 +170,10 @@ def mine_sql(path: str, min_support: float, max_length: int) -> Callable[[], Fou
     con = duckdb.connect()
     con.execute(f"""
         create table numbered as
-        select dense_rank() over (order by basket_id) - 1 as basket, dense_rank() over (order by item_id) as item, item_id
+        select
+            dense_rank() over (order by basket_id) - 1 as basket,
+            dense_rank() over (order by item_id) as item,
+            item_id
         from '{path}'
     """)
     n_baskets = con.execute("select count(distinct basket) from numbered").fetchall()[0][0]
@@ -199,7 +203,10 @@ def mine_sql(path: str, min_support: float, max_length: int) -> Callable[[], Fou
         same = " and ".join(f"a.{name} = b.{name}" for name in items[: k - 2]) or "true"
         con.execute(f"""
             create table held{k} as
-            select {", ".join(f"a.{name}" for name in items[: k - 1])}, b.item{k - 1} as item{k}, a.held & bits.held as held
+            select
+                {", ".join(f"a.{name}" for name in items[: k - 1])},
+                b.item{k - 1} as item{k},
+                a.held & bits.held as held
             from held{k - 1} as a
             inner join level{k - 1} as b on {same} and a.item{k - 1} < b.item{k - 1}
             inner join level2 on level2.item1 = a.item{k - 1} and level2.item2 = b.item{k - 1}
@@ -233,6 +240,8 @@ def mine(engine: str, table: str, min_support: str, max_length: str, out: str) -
     if engine in ("apriori", "fpgrowth"):
         import mlxtend.frequent_patterns  # noqa: F401
     if engine == "ours":
+        import pandas  # noqa: F401
+
         import crm_mining.itemsets  # noqa: F401
     started, started_cpu = time.perf_counter(), time.process_time()
     results = ENGINES[engine](table, float(min_support), int(max_length))

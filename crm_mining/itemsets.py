@@ -2,13 +2,13 @@
 
 An itemset is frequent when enough baskets hold all of its items, and then so are all of its parts (Agrawal & Srikant
 1994, *Fast algorithms for mining association rules*, VLDB). Items are numbered from the rarest to the most frequent.
-Pairs are counted where they occur, basket by basket, which costs nothing for the many that never do. From three items on
-each frequent item has a world of its own (Zaki 2000, *Scalable algorithms for association mining*, IEEE TKDE 12): the
-baskets that hold it and its more frequent partners, as strings of bits, so that the support of a set is the number of
-ones in the bitwise *and* of two strings. Numbering by rarity keeps these strings short.
+Pairs are counted where they occur, basket by basket, which costs nothing for the many that never do. From three items
+on each frequent item has a world of its own (Zaki 2000, *Scalable algorithms for association mining*, IEEE TKDE 12):
+the baskets that hold it and its more frequent partners, as strings of bits, so that the support of a set is the number
+of ones in the bitwise *and* of two strings. Numbering by rarity keeps these strings short.
 
-SQL only gathers the baskets and numbers their items. That the counting is not done in SQL is what ``benchmarks/itemsets.py``
-decided: it runs a level-wise search in DuckDB beside this one.
+SQL only gathers the baskets and numbers their items. That the counting is not done in SQL is what
+``benchmarks/itemsets.py`` decided: it runs a level-wise search in DuckDB beside this one.
 """
 
 from collections.abc import Iterator
@@ -106,7 +106,7 @@ class Itemsets:
 
 
 def read_baskets(lines: duckdb.DuckDBPyRelation) -> Baskets:
-    """Number the baskets and items of a table.
+    """Give numbers to the baskets and items of a table.
 
     Parameters
     ----------
@@ -213,7 +213,9 @@ def count_itemsets(baskets: Baskets, item_ids: list[str], items: list[Ints]) -> 
     width = 64 * max(1, _STEP_BYTES // (64 * max(len(used), 1)))
     for start in range(0, baskets.n_baskets if len(used) else 0, width):
         first, last = np.searchsorted(basket, [start, start + width])
-        bits = _bit_strings(row[first:last], basket[first:last] - start, len(used), min(width, baskets.n_baskets - start))
+        bits = _bit_strings(
+            row[first:last], basket[first:last] - start, len(used), min(width, baskets.n_baskets - start)
+        )
         for part, total in zip(items, totals, strict=True):
             rows = np.searchsorted(used, part)
             step = max(1, _STEP_BYTES // (8 * bits.shape[1]))
@@ -229,7 +231,13 @@ class _Search:
     """The search for two items and more; items are numbered by rarity, sets are ascending in these numbers."""
 
     def __init__(
-        self, baskets: Baskets, by_rarity: Ints, min_count: int, max_length: int, max_itemsets: int, n_candidates: list[int]
+        self,
+        baskets: Baskets,
+        by_rarity: Ints,
+        min_count: int,
+        max_length: int,
+        max_itemsets: int,
+        n_candidates: list[int],
     ) -> None:
         self.min_count, self.max_length, self.max_itemsets = min_count, max_length, max_itemsets
         self.n_candidates = n_candidates
@@ -363,7 +371,8 @@ class _Search:
     def _is_pair(self, first: Ints, second: Ints) -> Bools:
         keys = first * self.n_items + second
         at = np.searchsorted(self.pair_keys, keys)
-        return self.pair_keys[np.minimum(at, len(self.pair_keys) - 1)] == keys
+        found: Bools = self.pair_keys[np.minimum(at, len(self.pair_keys) - 1)] == keys
+        return found
 
     def _found(self, n_more: int, done: float) -> None:
         self.n_found += n_more
@@ -393,11 +402,12 @@ def _in_order(found: list[tuple[Ints, Ints]], length: int) -> tuple[Ints, Ints]:
 
 
 def _lengths(lists: pa.ListArray) -> Ints:
-    return np.diff(lists.offsets.to_numpy())
+    lengths: Ints = np.diff(lists.offsets.to_numpy()).astype(np.int64)
+    return lengths
 
 
 def _bit_strings(row: Ints, column: Ints, n_rows: int, n_columns: int) -> Words:
-    """Set one bit for each (row, column), which must differ and be sorted by column; shape (n_rows, n_columns / 64)."""
+    """Set one bit for each (row, column), which are distinct and sorted by column; shape (n_rows, n_columns / 64)."""
     n_words = max(1, -(-n_columns // 64))
     bits = np.zeros((n_rows, n_words), dtype=np.uint64)
     width = 64 * max(1, _STEP_BYTES // (64 * max(n_rows, 1)))
@@ -412,4 +422,5 @@ def _bit_strings(row: Ints, column: Ints, n_rows: int, n_columns: int) -> Words:
 
 def _ones(bits: Words) -> Ints:
     """Count the ones of each row."""
-    return np.bitwise_count(bits).sum(axis=1, dtype=np.int64)
+    n_ones: Ints = np.bitwise_count(bits).sum(axis=1, dtype=np.int64)
+    return n_ones

@@ -1,8 +1,8 @@
 """What comes next: rules that lead from a path of one to three steps to something within a time, counted exactly.
 
-A sequence rule as in Agrawal & Srikant 1995 (*Mining sequential patterns*, ICDE) with the time limits of Srikant & Agrawal
-1996 (*Generalizations and performance improvements*, EDBT), but with confidence by occasion, so that it is the chance a
-person who acts on the rule has:
+A sequence rule as in Agrawal & Srikant 1995 (*Mining sequential patterns*, ICDE) with the time limits of Srikant &
+Agrawal 1996 (*Generalizations and performance improvements*, EDBT), but with confidence by occasion, so that it is the
+chance that a person who acts on the rule has:
 
 - An *occasion* of a path is an entity (customer, visit) and a position (day, number of the event) at which the path is
   complete: each step came after the one before it, by ``max_gap`` at most, and all of them within ``max_span``. Where a
@@ -105,14 +105,14 @@ class _Occasions:
 
 
 def read_events(events: duckdb.DuckDBPyRelation) -> Events:
-    """Number the entities and items of a table.
+    """Give numbers to the entities and items of a table.
 
     Parameters
     ----------
     events : relation
-        ``entity_id, item_id`` (text), ``position`` (whole number), ``is_antecedent``, ``is_consequent``, and ``period``:
-        ``training``, ``holdout`` or anything else, the same for all events of an entity and position; of an entity
-        the events in training come first. Rows without entity, item or position don't count.
+        ``entity_id, item_id`` (text), ``position`` (whole number), ``is_antecedent``, ``is_consequent``, ``period``:
+        ``training``, ``holdout`` or anything else, the same for all events of an entity and position; of an entity the
+        events in training come first. Rows without entity, item or position don't count.
 
     Returns
     -------
@@ -240,8 +240,9 @@ def paths_from_tables(events: duckdb.DuckDBPyRelation, path_sets: duckdb.DuckDBP
             path_set=options["path_set"],
             n_steps=[len(path) for path in ids],
             next_item=[numbered.item_ids[item] for item in rules["next"]],
-            **{step: [path[at] if at < len(path) else None for path in ids] for at, step in enumerate(STEPS)},
         )
+        for at, step in enumerate(STEPS):
+            columns[step] = pd.Series([path[at] if at < len(path) else None for path in ids], dtype="str")
         tables.append(pa.Table.from_pandas(columns[PATH_SCHEMA.names], schema=PATH_SCHEMA, preserve_index=False))
     return pa.concat_tables(tables)
 
@@ -354,7 +355,11 @@ class _Followers:
         first = _is_new(at, event)
         which, event, at = which[first], event[first], at[first]
         return wanted, _Occasions(
-            at, self.events.entity[event], self.events.position[event], occasions.start[which], self.events.period[event]
+            at,
+            self.events.entity[event],
+            self.events.position[event],
+            occasions.start[which],
+            self.events.period[event],
         )
 
 
@@ -373,7 +378,7 @@ def _part(occasions: _Occasions, start: int, stop: int) -> _Occasions:
 def _longer(
     further: list[tuple[Ints, _Occasions]], paths: list[tuple[int, ...]], n_items: int
 ) -> tuple[_Occasions, list[tuple[int, ...]]]:
-    """Number the paths of all chunks anew."""
+    """Give the paths of all chunks new numbers."""
     numbers = np.cumsum([0, *(len(rules) for rules, _ in further)])
     longer = [(*paths[rule // n_items], rule % n_items) for rules, _ in further for rule in rules.tolist()]
     parts = [
@@ -390,18 +395,20 @@ def _measured(rules: pd.DataFrame, n_entities: int, min_confidence: float, n_tes
     number = {name: rules[name].to_numpy(dtype="float64") for name in rules.columns if name not in ("path", "next")}
     rules = rules.assign(support=number["n_entities"] / max(n_entities, 1))
     for start in ("", "holdout_"):
-        counts = [number[f"{start}{name}"] for name in ("n_followed", "n_occasions", "n_base_followed")]
-        n_all = number[f"{start}n_base_occasions"]
+        followed, occasions, base_followed, n_all = (
+            rules[f"{start}{name}"].to_numpy(dtype="int64")
+            for name in ("n_followed", "n_occasions", "n_base_followed", "n_base_occasions")
+        )
         with np.errstate(divide="ignore", invalid="ignore"):
-            confidence = np.where(counts[1] > 0, counts[0] / counts[1], np.nan)
-            base_rate = np.where(n_all > 0, counts[2] / n_all, np.nan)
+            confidence = np.where(occasions > 0, followed / occasions, np.nan)
+            base_rate = np.where(n_all > 0, base_followed / n_all, np.nan)
             lift = np.where(base_rate > 0, confidence / base_rate, np.nan)
-        p = np.where(counts[1] > 0, independence_p(*(c.astype(np.int64) for c in counts), n_all.astype(np.int64)), np.nan)
+        p = np.where(occasions > 0, independence_p(followed, occasions, base_followed, n_all), np.nan)
         rules[f"{start}confidence"], rules[f"{start}lift"], rules[f"{start}p_value"] = confidence, lift, p
         if not start:
             rules["base_rate"] = base_rate
     rules["is_redundant"] = _explained(rules)
-    rules["is_confirmed"] = pd.array(rules["holdout_p_value"] < ALPHA, dtype="boolean")
+    rules["is_confirmed"] = pd.array((rules["holdout_p_value"] < ALPHA).to_numpy(), dtype="boolean")
     rules["is_confirmed"] = rules["is_confirmed"].mask(number["holdout_n_occasions"] == 0)
     # By counts, so that no rule at the very threshold is lost to rounding.
     kept = number["n_followed"] >= min_confidence * number["n_occasions"] - 1e-9

@@ -85,8 +85,8 @@ def association_rules(itemsets: Itemsets, *, min_confidence: float, max_right: i
     -------
     DataFrame
         One row per rule: ``antecedent`` and ``consequent`` (ascending tuples of positions in ``item_ids``), counts
-        ``n_baskets`` (with both sides), ``n_antecedent``, ``n_consequent``; mlxtend's measures, conviction being NaN where
-        the rule has no exception and mlxtend says infinity; ``p_value`` (Fisher's exact test, one-sided),
+        ``n_baskets`` (with both sides), ``n_antecedent``, ``n_consequent``; mlxtend's measures, conviction being NaN
+        where the rule has no exception and mlxtend says infinity; ``p_value`` (Fisher's exact test, one-sided),
         ``q_value``, ``improvement`` (confidence beyond the best rule with one item less on the left; beyond the
         share of the right side, where there is only one) and ``is_redundant``. Ordered by the two sides.
 
@@ -123,11 +123,17 @@ def association_rules(itemsets: Itemsets, *, min_confidence: float, max_right: i
     found["n_baskets"] = np.array([count_of[items] for items in both], dtype=np.int64)
     found["conviction"] = found["conviction"].where(np.isfinite(found["conviction"]))
     found = found.sort_values(["antecedent", "consequent"], ignore_index=True)
-    found["p_value"] = independence_p(*(found[name].to_numpy() for name in _COUNTS), itemsets.n_baskets)
+    found["p_value"] = independence_p(
+        found["n_baskets"].to_numpy(),
+        found["n_antecedent"].to_numpy(),
+        found["n_consequent"].to_numpy(),
+        itemsets.n_baskets,
+    )
     found["q_value"] = q_values(found["p_value"].to_numpy(), n_tests(itemsets, max_right))
     improvement, worst_p = _against_shorter(found, count_of)
     found["improvement"], found["is_redundant"] = improvement, worst_p >= ALPHA
-    return found[["antecedent", "consequent", *_COUNTS, *_MEASURES.values(), *_TESTS, "is_redundant"]]
+    rules: pd.DataFrame = found[["antecedent", "consequent", *_COUNTS, *_MEASURES.values(), *_TESTS, "is_redundant"]]
+    return rules
 
 
 def n_tests(itemsets: Itemsets, max_right: int) -> float:
@@ -164,7 +170,8 @@ def independence_p(n_both: Ints, n_left: Ints, n_right: Ints, n_all: int | Ints)
     0.05
     """
     p = np.asarray(hypergeom.sf(np.asarray(n_both) - 1, n_all, n_right, n_left), dtype="float64")
-    return np.clip(np.nan_to_num(p, nan=1.0), 0.0, 1.0)
+    bounded: FloatArray = np.clip(np.nan_to_num(p, nan=1.0), 0.0, 1.0)
+    return bounded
 
 
 def q_values(p: FloatArray, n_all: float) -> FloatArray:
@@ -260,11 +267,15 @@ def itemsets_from_tables(items: duckdb.DuckDBPyRelation, rule_sets: duckdb.DuckD
     """
     tables = [ITEMSET_SCHEMA.empty_table()]
     for options in _rows(rule_sets.order("rule_set")):
-        name, rows = options["rule_set"], {"item_ids": [None], "n_items": [0], "n_baskets": [0]}
+        name = options["rule_set"]
+        rows: dict[str, list[Any]] = {"item_ids": [None], "n_items": [0], "n_baskets": [0]}
         baskets = read_baskets(_of_set(items, name, is_holdout=False))
         tests, status, detail = 0.0, NO_BASKETS, "no basket in the window"
         if baskets.n_baskets:
-            status, detail = NO_ITEMSETS, f"no item is in {options['min_baskets']} baskets and as many as min_support asks"
+            status, detail = (
+                NO_ITEMSETS,
+                f"no item is in {options['min_baskets']} baskets and as many as min_support asks",
+            )
             # In a handful of baskets everything is frequent.
             support = min(max(options["min_support"], options["min_baskets"] / baskets.n_baskets), 1.0)
             try:
@@ -314,18 +325,18 @@ def rules_from_tables(
         if rows.num_rows == 0:
             continue
         found = _as_itemsets(rows)
-        rules = association_rules(
-            found, min_confidence=options["min_confidence"], max_right=options["max_right"]
-        ).drop(columns="q_value")
+        rules = association_rules(found, min_confidence=options["min_confidence"], max_right=options["max_right"]).drop(
+            columns="q_value"
+        )
         rules["q_value"] = q_values(rules["p_value"].to_numpy(), float(rows["n_tests"][0].as_py()))
+        if rules.empty:
+            continue
         later = later_baskets(rules, found.item_ids, read_baskets(_of_set(items, name, is_holdout=True)))
         columns = pd.concat([rules, later], axis=1)
         for side in ("antecedent", "consequent"):
             columns[f"{side}_ids"] = [[found.item_ids[item] for item in row] for row in rules[side]]
         columns["rule_set"] = name
-        tables.append(
-            pa.Table.from_pandas(columns[RULE_SCHEMA.names], schema=RULE_SCHEMA, preserve_index=False)
-        )
+        tables.append(pa.Table.from_pandas(columns[RULE_SCHEMA.names], schema=RULE_SCHEMA, preserve_index=False))
     return pa.concat_tables(tables)
 
 
@@ -344,7 +355,7 @@ def _empty_rules() -> pd.DataFrame:
 
 
 def _against_shorter(rules: pd.DataFrame, count_of: dict[frozenset[int], int]) -> tuple[FloatArray, FloatArray]:
-    """Give what each rule adds to the best one with one item less on the left, and the largest p-value of adding nothing."""
+    """Give what each rule adds to the best with one item less on the left, and the largest p-value of adding nothing."""
     which: list[int] = []
     counts: list[tuple[int, int, int, int]] = []
     for position, (left, right, n_both, n_left) in enumerate(

@@ -114,7 +114,7 @@ def test_itemsets_of_many_baskets_equal_fpgrowths(
 
 def test_small_steps_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(5)
-    baskets = _numbered([draw.choice(30, 9, p=np.arange(30, 0, -1) / 465) for _ in range(700)], 30)
+    baskets = _numbered([draw.choice(30, 14, p=np.arange(30, 0, -1) / 465).tolist() for _ in range(700)], 30)
     expected = _as_dict(frequent_itemsets(baskets, min_support=0.02, max_length=5))
     assert max(len(items) for items in expected) == 5
     monkeypatch.setattr("crm_mining.itemsets._STEP_BYTES", 2000)
@@ -159,7 +159,8 @@ def test_measures_are_mlxtends_and_tests_are_scipys(baskets: list[list[int]], mi
         expected = rules_of(sets, min_threshold=min_confidence * (1 - 1e-9))
     assert len(rules) == len(expected)
     keyed = {
-        (tuple(sorted(row["antecedents"])), tuple(sorted(row["consequents"]))): row for row in expected.to_dict("records")
+        (tuple(sorted(row["antecedents"])), tuple(sorted(row["consequents"]))): row
+        for row in expected.to_dict("records")
     }
     for row in rules.to_dict("records"):
         other = keyed[row["antecedent"], row["consequent"]]
@@ -187,8 +188,8 @@ def test_a_longer_rule_that_adds_nothing_is_redundant() -> None:
         held = draw.random(6) < [0.3, 0.05, 0.3, 0.3, 0.3, 0.05]
         held[1] |= held[0] and draw.random() < 0.5
         held[5] |= held[3] and held[4] and draw.random() < 0.9
-        baskets.append(np.flatnonzero(held).tolist() or [0])
-    found = frequent_itemsets(_numbered(baskets, 6), min_support=0.01, max_length=3)
+        baskets.append([*np.flatnonzero(held).tolist(), 6])
+    found = frequent_itemsets(_numbered(baskets, 7), min_support=0.01, max_length=3)
     rules = association_rules(found, min_confidence=0.2, max_right=1).set_index(["antecedent", "consequent"])
     assert not rules.loc[((0,), (1,)), "is_redundant"]
     assert rules.loc[((0, 2), (1,)), "is_redundant"]
@@ -217,14 +218,16 @@ def test_later_baskets_confirm_what_is_so_and_not_what_was() -> None:
     assert none["holdout_confidence"].isna().all()
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 def test_permuted_baskets_leave_no_rules(seed: int) -> None:
     """Sizes of the baskets and popularity of the items stay; who goes with whom is by chance."""
     draw = np.random.default_rng(seed)
     popularity = draw.dirichlet(np.full(60, 0.6))
     baskets = [
-        np.unique(np.append(draw.choice(60, draw.integers(1, 7), p=popularity), [50, 51] if draw.random() < 0.02 else []))
-        for _ in range(5000)
+        np.unique(
+            np.append(draw.choice(60, draw.integers(1, 7), p=popularity), [50, 51] if draw.random() < 0.02 else [])
+        )
+        for _ in range(3000)
     ]
     planted = _numbered(([int(item) for item in items] for items in baskets), 60)
     permuted = Baskets(planted.item_ids, planted.basket, _swapped(planted, draw), planted.n_baskets)
@@ -241,7 +244,7 @@ def test_permuted_baskets_leave_no_rules(seed: int) -> None:
 def _swapped(baskets: Baskets, draw: np.random.Generator) -> np.ndarray:
     """Exchange items of pairs of baskets where neither has the other's, so that all margins stay."""
     held = [set(items) for items in np.split(baskets.item, np.flatnonzero(np.diff(baskets.basket)) + 1)]
-    for _ in range(10 * len(baskets.item)):
+    for _ in range(4 * len(baskets.item)):
         one, other = draw.integers(0, len(held), 2)
         give, take = sorted(held[one] - held[other]), sorted(held[other] - held[one])
         if give and take:
@@ -254,7 +257,9 @@ def _swapped(baskets: Baskets, draw: np.random.Generator) -> np.ndarray:
 def test_a_support_too_low_is_refused_with_what_it_would_cost() -> None:
     draw = np.random.default_rng(1)
     dense = _numbered((np.flatnonzero(draw.random(40) < 0.6).tolist() for _ in range(300)), 40)
-    with pytest.raises(SupportTooLowError, match=r"frequent itemsets; max_itemsets allows 5,000\. Raise min_support above 0\.0"):
+    with pytest.raises(
+        SupportTooLowError, match=r"frequent itemsets; max_itemsets allows 5,000\. Raise min_support above 0\.0"
+    ):
         frequent_itemsets(dense, min_support=0.02, max_length=12, max_itemsets=5000)
 
 
@@ -325,7 +330,9 @@ def test_bad_input_gets_a_status(
 
 def test_p_values_are_numbers_whatever_the_counts() -> None:
     n = np.array([0, 0, 5, 10**6, 10**6])
-    p = independence_p(np.array([0, 0, 5, 999, 5000]), np.array([0, 3, 5, 1000, 5000]), np.array([0, 0, 5, 10**5, 5000]), n)
+    p = independence_p(
+        np.array([0, 0, 5, 999, 5000]), np.array([0, 3, 5, 1000, 5000]), np.array([0, 0, 5, 10**5, 5000]), n
+    )
     assert np.isfinite(p).all()
     assert p[0] == p[1] == p[2] == 1
     assert 0 <= p[4] <= p[3] < 1e-100
