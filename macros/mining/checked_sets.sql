@@ -1,5 +1,7 @@
 {#- A var that is a list of sets, each with a name and options; what is missing or not allowed stops the build and is named. -#}
 {% macro checked_sets(variable, numbers, choices) %}
+{#- sqlfluff knows no exceptions; to it the list is empty. -#}
+{%- if exceptions is defined -%}
 {%- for set in var(variable) -%}
     {%- for option in numbers + (choices | list) if set[option] is not defined -%}
         {{ exceptions.raise_compiler_error('var ' ~ variable ~ ', entry ' ~ loop.index ~ ': ' ~ option ~ ' is missing') }}
@@ -9,4 +11,5 @@
     {%- endfor -%}
 {%- endfor -%}
 {{ return(var(variable)) }}
+{%- endif -%}
 {% endmacro %}

@@ -1,10 +1,15 @@
-{#- The var path_rule_sets as a table. -#}
+{#- The var path_rule_sets as a table; checked_sets stops the build at what is missing or not allowed. -#}
+{%- set sets = checked_sets(
+    'path_rule_sets',
+    ['path_set', 'max_gap', 'max_span', 'max_steps', 'window_days', 'holdout_days', 'min_entities', 'min_confidence'],
+    {'events': ['purchased_products', 'purchased_categories', 'visits', 'tickets']}
+) -%}
 with horizon as (
     select * from {{ ref('int_event_horizon') }}
 ),
 
 path_sets as (
-    {% for set in checked_sets('path_rule_sets', ['path_set', 'max_gap', 'max_span', 'max_steps', 'window_days', 'holdout_days', 'min_entities', 'min_confidence'], {'events': ['purchased_products', 'purchased_categories', 'visits', 'tickets']}) %}
+    {% for set in sets %}
     select
         '{{ set.path_set }}' as path_set,
         '{{ set.events }}' as events,
@@ -18,9 +23,15 @@ path_sets as (
     {% if not loop.last %}union all{% endif %}
     {% else %}
     select
-        null::varchar as path_set, null::varchar as events, null::integer as max_gap, null::integer as max_span,
-        null::integer as max_steps, null::integer as window_days, null::integer as holdout_days,
-        null::integer as min_entities, null::double as min_confidence
+        null::varchar as path_set,
+null::varchar as events,
+null::integer as max_gap,
+null::integer as max_span,
+        null::integer as max_steps,
+null::integer as window_days,
+null::integer as holdout_days,
+        null::integer as min_entities,
+null::double as min_confidence
     where false
     {% endfor %}
 ),

@@ -1,10 +1,15 @@
 {#- The var basket_rule_sets as a table; checked_sets stops the build at what is missing or not allowed. -#}
+{%- set sets = checked_sets(
+    'basket_rule_sets',
+    ['rule_set', 'window_days', 'holdout_days', 'min_support', 'min_confidence', 'max_length', 'max_right'],
+    {'unit': ['order', 'session', 'customer'], 'level': ['product', 'category']}
+) -%}
 with horizon as (
     select * from {{ ref('int_event_horizon') }}
 ),
 
 rule_sets as (
-    {% for set in checked_sets('basket_rule_sets', ['rule_set', 'window_days', 'holdout_days', 'min_support', 'min_confidence', 'max_length', 'max_right'], {'unit': ['order', 'session', 'customer'], 'level': ['product', 'category']}) %}
+    {% for set in sets %}
     select
         '{{ set.rule_set }}' as rule_set,
         '{{ set.unit }}' as unit,
@@ -18,9 +23,15 @@ rule_sets as (
     {% if not loop.last %}union all{% endif %}
     {% else %}
     select
-        null::varchar as rule_set, null::varchar as unit, null::varchar as level, null::integer as window_days,
-        null::integer as holdout_days, null::double as min_support, null::double as min_confidence,
-        null::integer as max_length, null::integer as max_right
+        null::varchar as rule_set,
+null::varchar as unit,
+null::varchar as level,
+null::integer as window_days,
+        null::integer as holdout_days,
+null::double as min_support,
+null::double as min_confidence,
+        null::integer as max_length,
+null::integer as max_right
     where false
     {% endfor %}
 ),
