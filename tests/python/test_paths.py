@@ -86,7 +86,7 @@ def test_counts_equal_brute_force_on_200_random_logs() -> None:
         draw = np.random.default_rng(seed)
         items = list("ABCD")[: draw.integers(1, 5)]
         # As in the warehouse: either by time, the same for all, or whole entities.
-        bounds = np.sort(draw.integers(-3, 12, 3))
+        bounds = np.sort(draw.integers(3, 15, 3))
         of_entity = dict(zip("uvwxy", draw.choice(["training", "holdout"], 5), strict=True))
         names = ["training", "neither", "holdout", "neither"]
         by_time = {at: names[np.searchsorted(bounds, at)] for at in range(-3, 12)}
@@ -97,7 +97,7 @@ def test_counts_equal_brute_force_on_200_random_logs() -> None:
             for at in range(-3, 12)
         }
         log = []
-        for _ in range(draw.integers(0, 40)):
+        for _ in range(draw.integers(0, 60)):
             entity, at = str(draw.choice(list("uvwxy"))), int(draw.integers(-3, 12))
             log.append((entity, at, str(draw.choice(items)), periods[entity, at]))
         roles = {item: (bool(draw.random() < 0.8), bool(draw.random() < 0.8)) for item in items}
@@ -117,4 +117,4 @@ def test_counts_equal_brute_force_on_200_random_logs() -> None:
             for name, value in expected[key].items():
                 assert columns[name][at] == pytest.approx(value, rel=1e-12, nan_ok=True), (seed, key, name)
         n_rules += len(keys)
-    assert n_rules > 5000
+    assert n_rules > 1000
