@@ -1,10 +1,10 @@
 """Frequent itemsets: this project's miner beside mlxtend's apriori and fpgrowth, efficient-apriori, and one in SQL.
 
 Every engine starts from one table of basket and item, in a process of its own, one after the other, and ends with its
-itemsets and their counts, which must be equal to those of the first engine. Seconds are from the table to the counts, without the
-start of Python: of the processor (all cores; what a machine that others use says is worth little else), and by the
-clock. Memory is the most that the process held. efficient-apriori runs in an environment of its own, which this project
-does not depend on.
+itemsets and their counts, which must be equal to those of the first engine. Seconds are from the table to the counts,
+without imports: of the processor (all cores), which is what counts on a machine that others use, and by the clock.
+Memory is the most that the process held. efficient-apriori runs in an environment of its own, which this project does
+not depend on.
 """
 
 import argparse

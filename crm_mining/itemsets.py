@@ -383,7 +383,8 @@ class _Search:
             )
 
     def _advice(self) -> str:
-        return f"Raise min_support above {self.min_count / self.n_baskets:.2g} or lower max_length below {self.max_length}."
+        support = self.min_count / self.n_baskets
+        return f"Raise min_support above {support:.2g} or lower max_length below {self.max_length}."
 
 
 def _min_count(min_support: float, n_baskets: int) -> int:

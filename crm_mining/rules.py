@@ -355,7 +355,7 @@ def _empty_rules() -> pd.DataFrame:
 
 
 def _against_shorter(rules: pd.DataFrame, count_of: dict[frozenset[int], int]) -> tuple[FloatArray, FloatArray]:
-    """Give what each rule adds to the best with one item less on the left, and the largest p-value of adding nothing."""
+    """Give what each rule adds to the best with one item less on the left, and the largest p of adding nothing."""
     which: list[int] = []
     counts: list[tuple[int, int, int, int]] = []
     for position, (left, right, n_both, n_left) in enumerate(

@@ -295,7 +295,7 @@ def test_memory_does_not_hang_on_the_number_of_products() -> None:
 )
 def test_impossible_options_are_named(options: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        frequent_itemsets(_numbered([[0]], 1), **({"min_support": 0.1, "max_length": 2} | options))  # type: ignore[arg-type]
+        frequent_itemsets(_numbered([[0]], 1), **{"min_support": 0.1, "max_length": 2, **options})
 
 
 OPTIONS = """select 'R' as rule_set, 0.5::double as min_support, 1 as min_baskets, 3 as max_length, 1 as max_right,

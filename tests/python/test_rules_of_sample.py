@@ -13,7 +13,9 @@ from dbt.contracts.graph.manifest import Manifest
 from crm_mining.paths import paths_from_tables
 from crm_mining.rules import itemsets_from_tables, rules_from_tables
 
-MARTS = ["basket_itemsets", "basket_rules", "basket_rule_items", "path_rules", "purchase_transitions", "rule_set_summary"]
+MARTS = [
+    "basket_itemsets", "basket_rules", "basket_rule_items", "path_rules", "purchase_transitions", "rule_set_summary",
+]  # fmt: skip
 MODELS = "int_basket_lines+ int_rule_sets+ int_path_sets+ int_service_events+"
 
 PLANTED = f"""
@@ -21,7 +23,7 @@ with planted as (
     select
         rule_id,
         kind,
-        case kind when 'bundle' then array_to_string(list_sort(string_split(antecedent, ';')), ' + ') else antecedent end
+        array_to_string(list_sort(string_split(antecedent, ';')), ' + ')
         || ' => ' || consequent as found_as,
         probability
     from '{SAMPLE}/truth/planted_rules.csv'
@@ -64,7 +66,8 @@ def test_of_permuted_purchases_hardly_a_rule_is_left(
     with duckdb.connect(str(sample_build.warehouse), read_only=True) as con:
         rows = con.sql(f"from intermediate.{items} where {name} = '{column}' order by all").to_arrow_table()
         options = con.sql(f"from intermediate.{rule_sets} where {name} = '{column}'")
-        before = con.execute(f"select count(*) from marts.{table} where {name} = '{column}' and q_value < 0.05").fetchall()
+        significant = f"{name} = '{column}' and q_value < 0.05"
+        before = con.execute(f"select count(*) from marts.{table} where {significant}").fetchall()
         dealt = rows["item_id"].take(pa.array(np.random.default_rng(7).permutation(rows.num_rows)))
         permuted = con.from_arrow(rows.set_column(rows.column_names.index("item_id"), "item_id", dealt))
         if table == "basket_rules":
