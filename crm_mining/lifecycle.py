@@ -3,13 +3,13 @@
 A customer enters as `new` and is from the next month on in one of several states, each with rates of its own at which
 customers buy, come to see, ask and respond. The last state is silent and final (buy till you die, Schmittlein, Morrison
 and Colombo 1987; with more than two states, Schwartz, Bradlow and Fader 2014, *Model selection using database
-characteristics*, Marketing Science 33). What is seen of a month is a count for each channel, Poisson distributed with mean
-``rate of the state x exposure x factor of the month``, independent given the state. The exposure says how much of it
-there could have been: the part of the month that has passed, or 0 where a channel tells nothing (an answer nobody was
+characteristics*, Marketing Science 33). What is seen of a month is a count for each channel, Poisson distributed with
+mean ``rate of the state x exposure x factor of the month``, independent given the state. The exposure says how much of
+it there could have been: the part of the month that has passed, or 0 where a channel tells nothing (an answer nobody was
 asked for). The factor of the month is season and trade: without it a good December would look like a change of state.
 
-EM, its steps for the chain and its bookkeeping are those of ``hmmlearn``. Its forward-backward pass goes from customer to
-customer; here all customers are passed through month by month, those with equal months counted instead of repeated:
+EM, its steps for the chain and its bookkeeping are those of ``hmmlearn``. Its forward-backward pass goes from customer
+to customer; here all customers are passed through month by month, those with equal months counted instead of repeated:
 tests/python/test_lifecycle.py holds the two against each other. A fit leaves a table of terms, and scoring reads
 nothing else.
 """
@@ -321,8 +321,8 @@ class Chain:
     n_customers, n_steps : int
         Customers fitted to; steps of EM.
     status : str
-        ``converged``; ``not_converged`` (usable; more steps would still have moved it a little); ``too_few``: fewer than
-        :data:`MIN_CUSTOMERS` customers, :data:`MIN_MONTHS` months or no orders, so that assumed rates are used.
+        ``converged``; ``not_converged`` (usable; more steps would still have moved it a little); ``too_few``: fewer
+        than :data:`MIN_CUSTOMERS` customers, :data:`MIN_MONTHS` months or no orders, so that assumed rates are used.
     """
 
     states: tuple[str, ...]
@@ -396,6 +396,8 @@ def fit_chain(
         model = ActivityHMM(min(max(low, 5), high) - 1, **shape)
         model._init(x if len(x) else np.ones((1, 1 + 2 * len(channels))))
         return _as_chain(model, channels, periods, None, {}, len(lengths), TOO_FEW)
+    # EM creeps for hundreds of steps along what the data hardly tell apart. Stopped here, transitions of five other worlds
+    # (seeds 11 to 15) were 0.050 off at most, on average over the worlds; ten times later 0.051, ten times sooner 0.060.
     tol = 1e-5 * len(lengths)
     n_short = min(30, n_steps)
     fits = {k: ActivityHMM(k - 1, **shape, n_iter=n_short, tol=tol).fit(x, lengths) for k in range(low, high + 1)}
@@ -432,7 +434,7 @@ def _matrix(months: pd.DataFrame, channels: Sequence[str], periods: Sequence[dat
         for name, exposure in zip(channels, exposures, strict=True)
     ]
     x = np.column_stack([pd.to_datetime(months["month"]).map(position).to_numpy(dtype="float64"), *counts, *exposures])
-    lengths = months.groupby("customer_id", sort=False).size().to_numpy(dtype="int64")
+    lengths = np.asarray(months.groupby("customer_id", sort=False).size(), dtype="int64")
     return np.ascontiguousarray(x), lengths
 
 
@@ -511,7 +513,7 @@ def chain_from_terms(terms: pd.DataFrame) -> Chain:
     ValueError
         When states, transitions or rates are missing or not finite; the message says which.
     """
-    of = {term: rows for term, rows in terms.groupby("term", sort=False)}
+    of = dict(list(terms.groupby("term", sort=False)))
     for name in ("state_number", "transition", "rate", "state_share"):
         if name not in of or not np.isfinite(of[name]["value"].astype("float64")).all():
             raise ValueError(f"term {name} is missing or not finite; set the var refit to always")
@@ -527,7 +529,7 @@ def chain_from_terms(terms: pd.DataFrame) -> Chain:
     months = sorted(set(of.get("month_factor", empty)["subject"]))
     facts = terms[terms["subject"] == ""].set_index("term")["value"].astype("float64")
     shares = of["state_share"].set_index("subject")["value"].reindex(list(states)).to_numpy(dtype="float64")
-    bic = of["bic"] if "bic" in of else empty
+    bic = of.get("bic", empty)
     return Chain(
         states,
         transitions / transitions.sum(axis=1, keepdims=True),
@@ -559,7 +561,8 @@ def decode_months(months: pd.DataFrame, chain: Chain) -> tuple[FloatArray, Float
     -------
     tuple of arrays of shape (n_rows, n_states)
         What was known at the end of each month, and what the later months make of it. Rows sum to 1; the month of
-        entry is ``new`` for certain, and no other month is. A customer's rows depend on the customer and the chain alone.
+        entry is ``new`` for certain, and no other month is. A customer's rows depend on the customer and the chain
+        alone.
     """
     periods = tuple(sorted({month.date() for month in pd.to_datetime(months["month"])}))
     n = len(chain.states)

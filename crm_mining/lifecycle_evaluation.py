@@ -42,17 +42,17 @@ def evaluate_lifecycle(
     sources : relation
         ``source_table, source_key, customer_id``.
     record_persons, person_states, state_transitions : Path, optional
-        Truth tables: ``source_table, source_key, person_id``; ``person_id, month, state``, the months in which the state
-        changed; ``from_state, to_state, probability``. Without them no rows.
+        Truth tables: ``source_table, source_key, person_id``; ``person_id, month, state``, the months in which the
+        state changed; ``from_state, to_state, probability``. Without them no rows.
 
     Returns
     -------
     DataFrame
         One row per target, split and metric, with the columns of :data:`crm_mining.identity_evaluation.COLUMNS`.
-        ``state`` (in hindsight) and ``state_then`` (as known at the end of the month): ``accuracy`` and ``macro_recall``
-        (mean over the true states) over all months after entry, 95 % intervals by resampling customers; the baseline is
-        :func:`recency_rule`. ``transition``: ``max_error`` and ``mean_error`` over all cells of the planted matrix, and
-        beside it the matrix counted from the rule's states.
+        ``state`` (in hindsight) and ``state_then`` (as known at the end of the month): ``accuracy`` and
+        ``macro_recall`` (mean over the true states) over all months after entry, 95 % intervals by resampling
+        customers; the baseline is :func:`recency_rule`. ``transition``: ``max_error`` and ``mean_error`` over all cells
+        of the planted matrix, and beside it the matrix counted from the rule's states.
     """
     empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
     if record_persons is None or person_states is None or state_transitions is None or states.limit(1).df().empty:
@@ -62,23 +62,22 @@ def evaluate_lifecycle(
         return empty
     silence, truth = known["silence"].to_numpy(), known["truth"].to_numpy(dtype="str")
     rule = recency_rule(silence, truth)
-    who = known["customer_id"].astype("category").cat.codes.to_numpy()
+    who = np.asarray(known["customer_id"].astype("category").cat.codes, dtype="int64")
     rows = []
     for target in ("state", "state_then"):
         guess = known[target].to_numpy(dtype="str")
-        for metric, value, low, high in _rates(guess, truth, who):
-            baseline = dict((name, v) for name, v, _, _ in _rates(rule, truth, who))[metric]
-            rows.append((target, metric, value, low, high, baseline))
+        measured = zip(_rates(guess, truth, who), _rates(rule, truth, who), strict=True)
+        rows += [(target, *own, of_rule[1]) for own, of_rule in measured]
     planted = _read(state_transitions).astype({"probability": "float64"})
     planted_of = planted.set_index(["from_state", "to_state"])["probability"]
     fitted = states.aggregate("max(fitted_as_of_date)").fetchall()[0][0]
     found = terms.filter(f"term = 'transition' and as_of_date = '{fitted}'").df()
     own = found.set_index(["subject", "object"])["value"]
     counted = _counted(known.assign(rule=rule))
-    errors, of_rule = ((matrix.reindex(planted_of.index).fillna(0.0) - planted_of).abs() for matrix in (own, counted))
+    errors, errors_of_rule = ((matrix.reindex(planted_of.index).fillna(0.0) - planted_of).abs() for matrix in (own, counted))
     for metric, value, base in (
-        ("max_error", errors.max(), of_rule.max()),
-        ("mean_error", errors.mean(), of_rule.mean()),
+        ("max_error", errors.max(), errors_of_rule.max()),
+        ("mean_error", errors.mean(), errors_of_rule.mean()),
     ):
         rows.append(("transition", metric, float(value), np.nan, np.nan, float(base)))
     frame = pd.DataFrame(rows, columns=["target", "metric", "value", "interval_low", "interval_high", "baseline"])
@@ -149,7 +148,7 @@ def _counted(known: pd.DataFrame) -> pd.Series:
 
 
 def _rates(
-    guess: npt.NDArray[np.str_], truth: npt.NDArray[np.str_], who: npt.NDArray[np.int8]
+    guess: npt.NDArray[np.str_], truth: npt.NDArray[np.str_], who: npt.NDArray[np.int64]
 ) -> list[tuple[str, float, float, float]]:
     names = sorted(set(truth.tolist()))
     n = int(who.max()) + 1
