@@ -251,7 +251,10 @@ class ActivityHMM(BaseHMM):  # type: ignore[misc]
         return {"start": first.sum(axis=0), "trans": moves, "rows": batch.to_rows @ smoothed}, log_likelihood
 
     def _do_mstep(self, stats: dict[str, FloatArray]) -> None:
+        before = self.transmat_
         super()._do_mstep(stats)
+        # A state that nobody is ever in keeps its row: hmmlearn would leave nothing of it.
+        self.transmat_ = np.where(self.transmat_.sum(axis=1, keepdims=True) > 0, self.transmat_, before)
         rows, of_state = self._prepared[1].rows, stats["rows"]
         period, counts = (
             rows[:, 0].astype("int64"),
