@@ -29,7 +29,9 @@ def draw_months(n: int, n_months: int, seed: int) -> pd.DataFrame:
         state[entry == month] = 0
         here = np.flatnonzero(state >= 0)
         orders = draw.poisson(ORDER_RATES[state[here]])
-        parts.append(pd.DataFrame({"who": here, "position": month, "month_number": month - entry[here], "n_orders": orders}))
+        parts.append(
+            pd.DataFrame({"who": here, "position": month, "month_number": month - entry[here], "n_orders": orders})
+        )
     frame = pd.concat(parts, ignore_index=True).sort_values(["who", "position"], ignore_index=True)
     first = [pd.Timestamp(2023 + m // 12, m % 12 + 1, 1) for m in range(n_months)]
     zeros = dict.fromkeys(["n_browsing_visits", "n_tickets", "n_responses"], 0)
@@ -52,7 +54,9 @@ def main() -> None:
     parser.add_argument("--sample-customers", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    months = pa.Table.from_pandas(draw_months(arguments.customers, arguments.months, arguments.seed), preserve_index=False)
+    months = pa.Table.from_pandas(
+        draw_months(arguments.customers, arguments.months, arguments.seed), preserve_index=False
+    )
     with duckdb.connect() as con:
         con.register("drawn", months)
         con.execute("create table months as select * replace (month::date as month) from drawn")
@@ -65,7 +69,9 @@ def main() -> None:
         n_rows = sum(batch.num_rows for batch in reader)
         done = time.monotonic()
     chain = chain_from_terms(terms.to_pandas())
-    print(f"{arguments.customers:,} customers, {n_rows:,} months: fit {fitted - started:.1f} s, decode {done - fitted:.1f} s")
+    print(
+        f"{arguments.customers:,} customers, {n_rows:,} months: fit {fitted - started:.1f} s, decode {done - fitted:.1f} s"
+    )
     print(f"states: {', '.join(chain.states)}; {chain.n_steps} steps, {chain.status}")
     if len(chain.states) == len(TRANSITIONS):
         print(f"greatest error of a transition: {np.abs(chain.transitions - TRANSITIONS).max():.3f}")

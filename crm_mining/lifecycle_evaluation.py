@@ -74,7 +74,9 @@ def evaluate_lifecycle(
     found = terms.filter(f"term = 'transition' and as_of_date = '{fitted}'").df()
     own = found.set_index(["subject", "object"])["value"]
     counted = _counted(known.assign(rule=rule))
-    errors, errors_of_rule = ((matrix.reindex(planted_of.index).fillna(0.0) - planted_of).abs() for matrix in (own, counted))
+    errors, errors_of_rule = (
+        (matrix.reindex(planted_of.index).fillna(0.0) - planted_of).abs() for matrix in (own, counted)
+    )
     for metric, value, base in (
         ("max_error", errors.max(), errors_of_rule.max()),
         ("mean_error", errors.mean(), errors_of_rule.mean()),

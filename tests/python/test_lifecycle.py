@@ -38,7 +38,9 @@ def draw(n: int = 1500, n_months: int = 24, seed: int = 1) -> pd.DataFrame:
     frame["month"] = [pd.Timestamp(2023 + m // 12, m % 12 + 1, 1) for m in frame["position"]]
     zeros = dict.fromkeys(["n_browsing_visits", "n_tickets", "n_responses"], 0)
     exposures = dict.fromkeys(["visits_exposure", "tickets_exposure", "responses_exposure"], 0.0)
-    return frame.assign(is_entry_seen=True, as_of_date=pd.Timestamp(2025, 1, 31), orders_exposure=1.0, **zeros, **exposures)
+    return frame.assign(
+        is_entry_seen=True, as_of_date=pd.Timestamp(2025, 1, 31), orders_exposure=1.0, **zeros, **exposures
+    )
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,9 @@ def test_later_months_leave_what_was_known_then(months: pd.DataFrame) -> None:
 def test_batches_and_company_change_nobody(months: pd.DataFrame) -> None:
     with duckdb.connect() as con:
         con.register("drawn", months)
-        con.execute("create table months as select * replace (month::date as month, as_of_date::date as as_of_date) from drawn")
+        con.execute(
+            "create table months as select * replace (month::date as month, as_of_date::date as as_of_date) from drawn"
+        )
         con.register("terms", fit_from_tables(con.table("months"), n_states=[4, 4]))
         con.execute("create table fitted as select * from terms")
         whole = decode_from_tables(con.table("months"), con.table("fitted")).read_all()

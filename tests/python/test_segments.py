@@ -90,7 +90,9 @@ def test_one_month_on_nearly_all_that_can_keep_their_segment_do(
 ) -> None:
     shutil.copy(sample_build.warehouse, tmp_path / "warehouse.duckdb")
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
-        con.execute("update intermediate.int_as_of_dates set as_of_date = date '2025-11-30' where as_of_date = '2025-11-15'")
+        con.execute(
+            "update intermediate.int_as_of_dates set as_of_date = date '2025-11-30' where as_of_date = '2025-11-15'"
+        )
         con.execute("delete from marts.segment_terms")
     models = "int_customer_purchases int_customer_days int_*_features int_customer_features int_category_shares"
     finished = dbt_run_in_process(manifest, tmp_path, {}, f"{models} int_segment_inputs segment_terms")
