@@ -70,7 +70,8 @@ def main() -> None:
         done = time.monotonic()
     chain = chain_from_terms(terms.to_pandas())
     print(
-        f"{arguments.customers:,} customers, {n_rows:,} months: fit {fitted - started:.1f} s, decode {done - fitted:.1f} s"
+        f"{arguments.customers:,} customers, {n_rows:,} months: "
+        f"fit {fitted - started:.1f} s, decode {done - fitted:.1f} s"
     )
     print(f"states: {', '.join(chain.states)}; {chain.n_steps} steps, {chain.status}")
     if len(chain.states) == len(TRANSITIONS):

@@ -5,7 +5,8 @@ customers buy, come to see, ask and respond. The last state is silent and final 
 and Colombo 1987; with more than two states, Schwartz, Bradlow and Fader 2014, *Model selection using database
 characteristics*, Marketing Science 33). What is seen of a month is a count for each channel, Poisson distributed with
 mean ``rate of the state x exposure x factor of the month``, independent given the state. The exposure says how much of
-it there could have been: the part of the month that has passed, or 0 where a channel tells nothing (an answer nobody was
+it there could have been: the part of the month that has passed, or 0 where a channel tells nothing (an answer nobody
+was
 asked for). The factor of the month is season and trade: without it a good December would look like a change of state.
 
 EM, its steps for the chain and its bookkeeping are those of ``hmmlearn``. Its forward-backward pass goes from customer
@@ -399,8 +400,8 @@ def fit_chain(
         model = ActivityHMM(min(max(low, 5), high) - 1, **shape)
         model._init(x if len(x) else np.ones((1, 1 + 2 * len(channels))))
         return _as_chain(model, channels, periods, None, {}, len(lengths), TOO_FEW)
-    # EM creeps for hundreds of steps along what the data hardly tell apart. Stopped here, transitions of five other worlds
-    # (seeds 11 to 15) were 0.050 off at most, on average over the worlds; ten times later 0.051, ten times sooner 0.060.
+    # EM creeps for hundreds of steps along what the data hardly tell apart. Stopped here, the worst transition of five
+    # other worlds (seeds 11 to 15) was 0.050 off on average; ten times later 0.051, ten times sooner 0.060.
     tol = 1e-5 * len(lengths)
     n_short = min(30, n_steps)
     fits = {k: ActivityHMM(k - 1, **shape, n_iter=n_short, tol=tol).fit(x, lengths) for k in range(low, high + 1)}

@@ -1,5 +1,6 @@
 """How still the segments hold and, where it is known, how well needs are told."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -46,7 +47,8 @@ def evaluate_segments(
         One row per model, target, split and metric, with the columns of
         :data:`crm_mining.identity_evaluation.COLUMNS`. For each as-of date after the first ``share_kept``: of the
         customers of both dates, how many have the segment of the date before; its baseline is what they would have kept
-        under that date's own centroids, left where they were: so many have not changed themselves. ``baseline_naive_refit``
+        under that date's own centroids, left where they were: so many have not changed themselves.
+        ``baseline_naive_refit``
         clusters anew, with another seed, and takes labels as they come. For needs at the last date
         ``adjusted_rand_index`` with the planted groups; the baseline groups by the category bought most. 95 % intervals
         by resampling customers.
@@ -77,7 +79,7 @@ def evaluate_segments(
             for day, found in segments.items()
         }
         target = f"{clustering}_segment"
-        for before, day in zip(days[:-1], days[1:], strict=True):
+        for before, day in pairwise(days):
             values, both = frames[day].to_numpy(dtype="float64"), frames[day].index.isin(frames[before].index)
             was = labels[before].reindex(frames[day].index[both]).to_numpy()
             fixed = (

@@ -1,6 +1,7 @@
 """Segments that hold still: K-means whose clusters keep their key and name from one as-of date to the next.
 
-The number of clusters is chosen once, by silhouette (Rousseeuw 1987) among the numbers at which clusterings of other draws
+The number of clusters is chosen once, by silhouette (Rousseeuw 1987) among the numbers at which clusterings of other
+draws
 of the customers agree (bootstrap adjusted Rand index; Hubert & Arabie 1985, Hennig 2007, *Cluster-wise assessment of
 cluster stability*, CSDA 52). The next as-of date starts from the last centroids, on the last scales, so that a customer
 changes segment because the customer has changed. Only when a cluster has emptied or moved more than halfway to its
@@ -28,7 +29,8 @@ from crm_mining.progress import Progress
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-#: fitted (found anew, nothing to go on from), kept (went on from the last centroids), changed (found anew: the structure
+#: fitted (found anew, nothing to go on from), kept (went on from the last centroids), changed (found anew: the
+#: structure
 #: has changed), too_few and constant (one segment of all).
 FITTED, KEPT, CHANGED, TOO_FEW, CONSTANT = "fitted", "kept", "changed", "too_few", "constant"
 REFITS = ("auto", "always", "never")
@@ -291,7 +293,8 @@ def name_segments(segments: Segments, words: Mapping[str, tuple[str, str]], noun
     segments : Segments
         Centroids are in standard deviations from the mean of all. A segment that has a name keeps it.
     words : mapping
-        Feature to the words for a high and a low value; the order is that of the words in a name. A feature without words
+        Feature to the words for a high and a low value; the order is that of the words in a name. A feature without
+        words
         names itself where it is high ("garden").
     noun : str
         What they all are.
@@ -357,7 +360,8 @@ def fit_from_tables(
     Returns
     -------
     Table
-        The columns of :data:`TERM_SCHEMA`: a row per segment and feature and, where ``feature`` is empty, a row per number
+        The columns of :data:`TERM_SCHEMA`: a row per segment and feature and, where ``feature`` is empty, a row per
+        number
         of clusters that was looked at (``k, silhouette, stability``; ``segment`` null).
 
     Raises

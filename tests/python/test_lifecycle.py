@@ -1,4 +1,4 @@
-"""The life cycle's library: its passes against hmmlearn's own, its EM, its names, and what it does with hardly any data."""
+"""The life cycle's library: passes against hmmlearn's own, EM, names, and what it does with hardly any data."""
 
 import duckdb
 import numpy as np
