@@ -2,16 +2,16 @@
 
 What speaks for a product is counted in SQL, for the current day and for earlier ones, and this module learns how much
 each of it counts: a gradient boosting of trees and a logistic regression of logarithms are fitted to what customers
-bought in the windows before, and the mean of their log-odds ranks the candidates. Trees find which ingredient counts for
-whom; the regression steadies them where there is little data. Fitted pointwise, customer by customer ranked; both are
-scikit-learn's. Candidates first, ranking second is the usual way (Covington, Adams & Sargin 2016, *Deep neural networks
-for YouTube recommendations*, RecSys).
+bought in the windows before, and the mean of their log-odds ranks the candidates. Trees find which ingredient counts
+for whom; the regression steadies them where there is little data. Both are scikit-learn's and fitted pointwise; what is
+ranked is one customer's candidates. Candidates first, ranking second is the usual way (Covington, Adams & Sargin 2016,
+*Deep neural networks for YouTube recommendations*, RecSys).
 
 Nothing of a window is known when it is judged: windows are numbered backwards from the current day, and the scores of
 window ``b`` come from the three windows before it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import duckdb
@@ -114,7 +114,7 @@ class Ranker:
         return np.round(expit((by_trees + by_regression) / 2), 9)
 
 
-def fit_ranker(candidates: pd.DataFrame, *, setting: str, seed: int = SEED) -> Ranker:
+def fit_ranker(candidates: pd.DataFrame, *, setting: str, without: Collection[str] = (), seed: int = SEED) -> Ranker:
     """Learn how much each ingredient counts.
 
     Parameters
@@ -124,6 +124,8 @@ def fit_ranker(candidates: pd.DataFrame, *, setting: str, seed: int = SEED) -> R
         and ``is_bought`` (whether it was bought in the window).
     setting : str
         ``any_product``, or ``new_product``: candidates that the customer has bought before are left out.
+    without : collection of str
+        Features to leave out, to see what they add.
     seed : int
         Of the sample of products not bought, and of the trees.
 
@@ -139,7 +141,8 @@ def fit_ranker(candidates: pd.DataFrame, *, setting: str, seed: int = SEED) -> R
     """
     if setting not in SETTINGS:
         raise ValueError(f"setting is {setting!r}; allowed: {', '.join(SETTINGS)}")
-    features = FEATURES + OWN_FEATURES if setting == ANY else FEATURES
+    offered = FEATURES + OWN_FEATURES if setting == ANY else FEATURES
+    features = tuple(name for name in offered if name not in without)
     rows = candidates if setting == ANY else candidates[~candidates["is_owned"].to_numpy(dtype="bool")]
     is_bought = rows["is_bought"].to_numpy(dtype="bool")
     if is_bought.sum() < MIN_POSITIVES or is_bought.all():

@@ -13,7 +13,8 @@ from crm_mining.recommendation import ANY, NEW, SETTINGS, TEST
 FloatArray = npt.NDArray[np.float64]
 
 MODEL = "recommendation"
-#: The ingredients, each ranking by itself: name to a column of int_offer_features. What it does not know it does not name.
+#: The ingredients, each ranking by itself: name to a column of int_offer_features.
+#: What it does not know it leaves out.
 INGREDIENTS = {
     "popularity": "n_buyers",
     "popularity_7d": "n_buyers_7d",
@@ -50,10 +51,10 @@ def list_metrics(lists: pd.DataFrame, bought: pd.Series, popularity: pd.Series) 
     -------
     DataFrame
         One row per customer of ``bought``, in its order, and a column for each metric and length, as
-        ``precision_at_10``: hits by places; ``recall``, hits by products bought; ``f1``; ``ndcg`` (Järvelin & Kekäläinen
-        2002) with the gain 1 / log2(rank + 1), by that of the best list possible; ``map``, the mean precision at the
-        hits, by the hits possible; ``hit_rate``, whether there was any; ``novelty``, the mean of -log2(popularity) of
-        the products listed, in bits (Zhou et al. 2010), null without a list.
+        ``precision_at_10``: hits by places; ``recall``: hits by products bought; ``f1``; ``ndcg`` (Järvelin &
+        Kekäläinen 2002): gain 1 / log2(rank + 1), by that of the best list possible; ``map``: mean precision at the
+        hits, by the hits possible; ``hit_rate``: whether there was any; ``novelty``: mean of -log2(popularity) of the
+        products listed, in bits (Zhou et al. 2010), null without a list.
     """
     rank = lists["rank"].to_numpy(dtype="float64")
     listed = lists.assign(
@@ -161,7 +162,7 @@ def _measured(candidates: pd.DataFrame, bought: pd.Series, setting: str) -> Iter
 
 
 def _lists(candidates: pd.DataFrame, column: str) -> pd.DataFrame:
-    """The ten best candidates of each customer by one column; ties by product."""
+    """List the ten best candidates of each customer by one column; ties by product."""
     known = candidates[candidates[column].fillna(0) > 0]
     ordered = known.sort_values(["customer_id", column, "product_id"], ascending=[True, False, True])
     ordered = ordered.assign(rank=ordered.groupby("customer_id").cumcount() + 1)

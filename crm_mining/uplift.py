@@ -170,7 +170,7 @@ def _matrices(known: pd.DataFrame, asked: pd.DataFrame) -> tuple[FloatArray, Flo
 
 
 def qini_curve(uplift: npt.ArrayLike, gain: npt.ArrayLike) -> pd.DataFrame:
-    """Customers gained when those with the greatest uplift are written to first.
+    """Count the customers gained when those with the greatest uplift are written to first.
 
     Parameters
     ----------
@@ -183,8 +183,8 @@ def qini_curve(uplift: npt.ArrayLike, gain: npt.ArrayLike) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``share`` written to, from 0 to 1, ``gained`` per customer of all, and ``random``: what as many drawn by lot gain.
-        One row per distinct uplift, and one for nobody.
+        ``share`` written to, from 0 to 1, ``gained`` per customer of all, and ``random``: what as many drawn by lot
+        gain. One row per distinct uplift, and one for nobody.
     """
     sorted_by, gains = np.asarray(uplift, dtype="float64"), np.asarray(gain, dtype="float64")
     if sorted_by.shape != gains.shape or sorted_by.ndim != 1:
@@ -227,8 +227,8 @@ def evaluate_uplift(
     -------
     DataFrame
         One row per model and metric, with the columns of :data:`crm_mining.identity_evaluation.COLUMNS` and intervals
-        by resampling customers. ``qini``: :func:`qini_coefficient` by the control group; ``top_third_effect``: the effect
-        on the third with the greatest uplift, by the control group; ``qini_of_truth``: by the true effects;
+        by resampling customers. ``qini``: :func:`qini_coefficient` by the control group; ``top_third_effect``: the
+        effect on the third with the greatest uplift, by the control group; ``qini_of_truth``: by the true effects;
         ``share_of_perfect``: of the coefficient of sorting by the true effects themselves. The baseline is sorting by
         the probability to buy.
     """
@@ -273,7 +273,12 @@ def _judged_campaigns(known: pd.DataFrame) -> Iterator[pd.DataFrame]:
         treated = here["is_treated"].to_numpy(dtype="bool")
         yield here[["campaign_id", "customer_id"]].assign(
             gain=here["has_converted"].to_numpy("float64") * np.where(treated, 1 / share, -1 / (1 - share)),
-            **{TWO_MODELS: found.two_models, TRANSFORMED: found.transformed, MEAN: found.uplift, RESPONSE: found.response},
+            **{
+                TWO_MODELS: found.two_models,
+                TRANSFORMED: found.transformed,
+                MEAN: found.uplift,
+                RESPONSE: found.response,
+            },
         )
 
 
@@ -307,7 +312,7 @@ def _true_effects(
     persons: Path | None,
     effects: Path | None,
 ) -> pd.Series | None:
-    """True effect by row of ``pooled``; NaN for customers who are not one person in truth."""
+    """Look up the true effect by row of ``pooled``; NaN for customers who are not one person in truth."""
     if record_persons is None or persons is None or effects is None:
         return None
     records, people, planted = (_read(path) for path in (record_persons, persons, effects))

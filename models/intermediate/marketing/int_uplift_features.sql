@@ -1,6 +1,6 @@
 {#- The moments of past campaigns, and the current day with every channel that has been used. -#}
 with outcomes as (
-    select * from {{ ref('int_campaign_outcomes') }}
+    select * from {{ ref('int_message_outcomes') }}
     where is_complete
 ),
 
@@ -89,7 +89,7 @@ messages as (
         count(*) as n_messages,
         count(*) filter (where outcomes.has_opened) as n_opened
     from days
-    inner join {{ ref('int_campaign_outcomes') }} as outcomes
+    inner join {{ ref('int_message_outcomes') }} as outcomes
         on days.customer_id = outcomes.customer_id and days.moment_date > outcomes.touched_date + 7
     where not outcomes.is_control
     group by days.customer_id, days.moment_date

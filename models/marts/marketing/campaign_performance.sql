@@ -5,7 +5,7 @@ with touches as (
 ),
 
 outcomes as (
-    select * from {{ ref('int_campaign_outcomes') }}
+    select * from {{ ref('int_message_outcomes') }}
 ),
 
 campaigns as (
