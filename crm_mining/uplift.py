@@ -186,6 +186,17 @@ def qini_curve(uplift: npt.ArrayLike, gain: npt.ArrayLike) -> pd.DataFrame:
         ``share`` written to, from 0 to 1, ``gained`` per customer of all, and ``random``: what as many drawn by lot
         gain. One row per distinct uplift, and one for nobody.
     """
+    share, gained = _curve(uplift, gain)
+    return pd.DataFrame({"share": share, "gained": gained, "random": share * gained[-1]})
+
+
+def qini_coefficient(uplift: npt.ArrayLike, gain: npt.ArrayLike) -> float:
+    """Measure the area between the Qini curve and the line of those drawn by lot: 0 is no better than chance."""
+    share, gained = _curve(uplift, gain)
+    return float(np.trapezoid(gained - share * gained[-1], share))
+
+
+def _curve(uplift: npt.ArrayLike, gain: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
     sorted_by, gains = np.asarray(uplift, dtype="float64"), np.asarray(gain, dtype="float64")
     if sorted_by.shape != gains.shape or sorted_by.ndim != 1:
         raise ValueError(f"uplift has the shape {sorted_by.shape}, gain {gains.shape}; both are lists of one length")
@@ -193,14 +204,7 @@ def qini_curve(uplift: npt.ArrayLike, gain: npt.ArrayLike) -> pd.DataFrame:
     is_last = np.append(np.diff(sorted_by[order]) != 0, True) if len(order) else np.zeros(0, dtype="bool")
     n = max(len(order), 1)
     share = np.concatenate([[0.0], (np.flatnonzero(is_last) + 1) / n])
-    gained = np.concatenate([[0.0], np.cumsum(gains[order])[is_last] / n])
-    return pd.DataFrame({"share": share, "gained": gained, "random": share * gained[-1]})
-
-
-def qini_coefficient(uplift: npt.ArrayLike, gain: npt.ArrayLike) -> float:
-    """Area between the Qini curve and the line of those drawn by lot: 0 is no better than chance."""
-    curve = qini_curve(uplift, gain)
-    return float(np.trapezoid(curve["gained"] - curve["random"], curve["share"]))
+    return share, np.concatenate([[0.0], np.cumsum(gains[order])[is_last] / n])
 
 
 def evaluate_uplift(
