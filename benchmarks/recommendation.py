@@ -69,12 +69,13 @@ GROUPS = {
     ),
     "baskets and paths": ("basket_confidence", "path_confidence"),
     "popularity and trend": (
-        "n_buyers_7d", "n_buyers_14d", "n_buyers_30d", "n_buyers_90d", "trend_7d", "trend_30d", "popular_rank",
+        "share_of_best_7d", "share_of_best_14d", "share_of_best_30d", "share_of_best_90d", "trend_7d", "trend_30d",
+        "popular_rank",
         "segment_share", "own_popularity", "own_popularity_of_best", "own_rank", "similar_popularity",
         "similar_popularity_of_best", "similar_rank",
     ),
     "season of last year": (
-        "n_buyers_next_last_year", "n_buyers_last_year", "season", "n_purchases_next_last_year",
+        "share_of_best_next_last_year", "share_of_best_last_year", "season", "n_purchases_next_last_year",
     ),
     "time between purchases": ("mean_gap_days", "gaps_since_product", "days_since_product"),
     "habits of the customer": (

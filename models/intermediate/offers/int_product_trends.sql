@@ -35,9 +35,13 @@ counted as (
     group by dates.n_back, purchases.product_id
 ),
 
+-- Counts grow and fall with the shop; against the best-selling product they mean the same in every window.
 ranked as (
     select
         *,
+        {% for period in ['_7d', '_14d', '_30d', '_90d', '', '_next_last_year', '_last_year'] %}
+        coalesce(n_buyers{{ period }} / nullif(max(n_buyers{{ period }}) over (partition by n_back), 0), 0) as share_of_best{{ period }},
+        {% endfor %}
         row_number() over (partition by n_back order by n_buyers_7d desc, n_buyers_30d desc, product_id asc) as rank_7d,
         row_number() over (partition by n_back order by n_buyers_14d desc, n_buyers_30d desc, product_id asc) as rank_14d,
         row_number() over (partition by n_back order by n_buyers desc, product_id asc) as rank_ever
