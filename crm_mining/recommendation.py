@@ -40,8 +40,9 @@ N_WINDOWS = 3
 FEATURES = (
     "share_of_best_7d", "share_of_best_14d", "share_of_best_30d", "share_of_best_90d", "share_of_best",
     "share_of_best_next_last_year", "share_of_best_last_year", "purchases_per_buyer", "product_age_days",
-    "product_silence_days", "trend_7d", "trend_30d", "season", "n_purchase_days", "n_purchase_days_90d", "n_products", "mean_basket",
-    "days_since_purchase", "similarity", "best_similarity", "similar_popularity", "similar_popularity_of_best",
+    "product_silence_days", "trend_7d", "trend_30d", "season", "n_purchase_days", "n_purchase_days_90d",
+    "n_products", "mean_basket", "days_since_purchase", "similarity", "best_similarity", "similar_popularity",
+    "similar_popularity_of_best",
     "similar_rank", "popular_rank", "path_confidence", "basket_confidence", "segment_share",
 )  # fmt: skip
 #: Of the customer's own purchases of the product.
@@ -55,7 +56,8 @@ _SMALLEST = 0.003
 _SMALL = (
     "weight_30d", "weight_90d", "weight_360d", "similarity", "best_similarity", "similar_popularity_of_best",
     "own_popularity_of_best", "share_of_best_7d", "share_of_best_14d", "share_of_best_30d", "share_of_best_90d",
-    "share_of_best", "share_of_best_next_last_year", "share_of_best_last_year", "path_confidence", "basket_confidence", "segment_share", "purchase_share",
+    "share_of_best", "share_of_best_next_last_year", "share_of_best_last_year", "path_confidence", "basket_confidence",
+    "segment_share", "purchase_share",
 )  # fmt: skip
 #: Products not bought are many: as many of them as this per product bought are learned from, or this many at least.
 NEGATIVES_PER_POSITIVE = 5
@@ -114,7 +116,7 @@ class Ranker:
                 (_logarithms(values, self.features) - self.mean) / self.spread
             )
         # The sum of a matrix product may differ in its last bits from machine to machine.
-        return np.round(expit(TREES_SHARE * by_trees + (1 - TREES_SHARE) * by_regression), 9)
+        return np.asarray(np.round(expit(TREES_SHARE * by_trees + (1 - TREES_SHARE) * by_regression), 9))
 
 
 def fit_ranker(candidates: pd.DataFrame, *, setting: str, without: Collection[str] = (), seed: int = SEED) -> Ranker:
@@ -227,7 +229,7 @@ def _values(candidates: pd.DataFrame, features: tuple[str, ...]) -> SingleArray:
 def _logarithms(values: SingleArray, features: tuple[str, ...]) -> FloatArray:
     """Logarithms of the features; what is missing counts as nothing. All features are 0 or more."""
     least = np.array([_SMALLEST if name in _SMALL else 1.0 for name in features])
-    return np.log(np.maximum(np.nan_to_num(values.astype("float64")), 0.0) + least)
+    return np.asarray(np.log(np.maximum(np.nan_to_num(values.astype("float64")), 0.0) + least))
 
 
 def _fall_back(candidates: pd.DataFrame, *, is_own: bool) -> FloatArray:
@@ -235,4 +237,4 @@ def _fall_back(candidates: pd.DataFrame, *, is_own: bool) -> FloatArray:
     popularity = candidates["n_buyers_14d"].to_numpy(dtype="float64") + candidates["segment_share"].to_numpy("float64")
     own = candidates["own_popularity"].to_numpy(dtype="float64") if is_own else 0.0
     strength = 10.0 * own + popularity
-    return np.round(strength / (strength + 1000.0), 9)
+    return np.asarray(np.round(strength / (strength + 1000.0), 9))

@@ -297,7 +297,8 @@ def _measured(uplift: FloatArray, gain: FloatArray, suffix: str) -> Iterator[tup
         measures["share_of_perfect"] = _share_of_perfect
     for metric, measure in measures.items():
         resampled = [measure(uplift[drawn], gain[drawn]) for drawn in draws]
-        yield metric, measure(uplift, gain), *(float(end) for end in np.quantile(resampled, [0.025, 0.975]))
+        low, high = np.quantile(resampled, [0.025, 0.975])
+        yield metric, measure(uplift, gain), float(low), float(high)
 
 
 def _top_third(uplift: FloatArray, gain: FloatArray) -> float:

@@ -27,13 +27,14 @@ def candidates() -> pd.DataFrame:
     """Five windows in which customers buy again what they bought, the popular rather than the rest."""
     draw = np.random.default_rng(3)
     rows = pd.DataFrame(
-        [(n_back, f"C{c:03d}", f"P{p:02d}") for n_back in range(5) for c in range(120) for p in range(20)],
+        [(n_back, f"C{c:03d}", f"P{p:02d}") for n_back in range(5) for c in range(80) for p in range(20)],
         columns=["n_back", "customer_id", "product_id"],
     )
     for name in (*FEATURES, *OWN_FEATURES):
         rows[name] = 0.0
     rows["n_buyers_14d"] = rows["product_id"].str[1:].astype("int64") + 1.0
     rows["n_buyers"] = rows["n_buyers_7d"] = rows["n_buyers_14d"]
+    rows["share_of_best_14d"] = rows["n_buyers_14d"] / 20
     rows["is_owned"] = draw.random(len(rows)) < 0.3
     rows["weight_90d"] = np.where(rows["is_owned"], draw.random(len(rows)), np.nan)
     rows["own_popularity"] = rows["weight_90d"].fillna(0) * rows["n_buyers_14d"]
@@ -89,7 +90,7 @@ def test_it_ranks_better_than_any_ingredient(candidates: pd.DataFrame) -> None:
                 "popular": here["n_buyers_14d"],
             }.items()
         }
-        assert ranks["ranker"] > max(value for name, value in ranks.items() if name != "ranker") + 0.02, ranks
+        assert ranks["ranker"] > max(value for name, value in ranks.items() if name != "ranker") + 0.01, ranks
 
 
 def _auc(score: Any, y: pd.Series) -> float:
@@ -98,18 +99,13 @@ def _auc(score: Any, y: pd.Series) -> float:
     return float((ranks[yes].mean() - (yes.sum() + 1) / 2) / (~yes).sum())
 
 
-@pytest.mark.parametrize("window", [0, 1])
-def test_a_window_does_not_know_what_is_bought_in_it(candidates: pd.DataFrame, window: int) -> None:
-    changed = candidates.assign(
-        is_bought=np.where(candidates["n_back"] <= window, ~candidates["is_bought"], candidates["is_bought"])
-    )
-    before, after = _scores(candidates), _scores(changed)
+def test_a_window_does_not_know_what_is_bought_in_it_nor_the_order_of_rows(candidates: pd.DataFrame) -> None:
+    window = 1
+    is_known = candidates["n_back"] > window
+    changed = candidates.assign(is_bought=candidates["is_bought"].where(is_known, ~candidates["is_bought"]))
+    before, after = _scores(candidates), _scores(changed.sample(frac=1, random_state=5))
     pd.testing.assert_frame_equal(before[before["n_back"] == window], after[after["n_back"] == window])
-
-
-def test_the_order_of_rows_changes_nothing(candidates: pd.DataFrame) -> None:
-    shuffled = candidates.sample(frac=1, random_state=5)
-    pd.testing.assert_frame_equal(_scores(candidates), _scores(shuffled))
+    assert not before[before["n_back"] == 0].equals(after[after["n_back"] == 0])
 
 
 def test_the_setting_of_today_is_asked_for(candidates: pd.DataFrame) -> None:

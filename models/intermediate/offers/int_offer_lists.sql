@@ -82,13 +82,19 @@ fillers as (
         and not {{ var('offer_owned_products') }}
 ),
 
+offers as (
+    select * from learned
+    union all
+    select * from fillers
+),
+
 ranked as (
     select
         *,
         row_number() over (
             partition by customer_id order by source = 'country_popularity', score desc, product_id asc
         ) as recommendation_rank
-    from (select * from learned union all by name select * from fillers) as all_offers
+    from offers
 )
 
 select * from ranked

@@ -46,6 +46,11 @@ affordable as (
     {% endif %}
 ),
 
+reached as (
+    select distinct customer_id
+    from options
+),
+
 chosen as (
     select
         customers.customer_id,
@@ -66,7 +71,7 @@ chosen as (
             when not situations.has_consent then 'no consent to be written to'
             when situations.was_contacted_lately then 'had a message in the last {{ var('contact_pause_days') }} days'
             when situations.was_contacted_often then 'had {{ var('contact_max_90d') }} messages or more in 90 days'
-            when options.n_options is null then 'no address to write to'
+            when reached.customer_id is null then 'no address to write to'
             else 'no message is expected to pay for itself'
         end as reason
     from customers
@@ -75,8 +80,7 @@ chosen as (
     left join affordable on customers.customer_id = affordable.customer_id
     left join best on customers.customer_id = best.customer_id
     left join offers on customers.customer_id = offers.customer_id
-    left join (select customer_id, count(*) as n_options from options group by customer_id) as options
-        on customers.customer_id = options.customer_id
+    left join reached on customers.customer_id = reached.customer_id
 )
 
 select * from chosen
