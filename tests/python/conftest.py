@@ -82,10 +82,13 @@ def dbt_run_in_process(
     """Run the selected models; their vars must be such as are read when a node runs, not when the project is parsed."""
     messages: list[str] = []
     runner = dbtRunner(manifest=manifest, callbacks=[lambda event: messages.append(event.info.msg)])
-    places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+    # Nobody reads the manifest of such a run, and writing it takes longer than a small run itself.
+    places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs"), "--no-write-json"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRM_WAREHOUSE", str(folder / "warehouse.duckdb"))
-        finished = runner.invoke([command, "--quiet", "-s", selection, "--vars", json.dumps(dict(variables)), *places])
+        finished = runner.invoke(
+            [command, "--quiet", "-s", *selection.split(), "--vars", json.dumps(dict(variables)), *places]
+        )
     if DuckDBConnectionManager._ENV is not None:  # dbt keeps it for the next run, and nobody else could read the file
         DuckDBConnectionManager._ENV.close()
         DuckDBConnectionManager._ENV = None

@@ -25,6 +25,13 @@ expected as (
         *,
         least(greatest(ceil(2 * coalesce(mean_activity_gap_days, 45)), 30), 90)::integer as expected_window_days
     from counted
+),
+
+judged as (
+    select
+        *,
+        days_since_activity <= expected_window_days as is_active
+    from expected
 )
 
-select * from expected
+select * from judged

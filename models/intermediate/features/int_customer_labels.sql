@@ -49,7 +49,7 @@ staying as (
         activity_features.customer_id = activity.customer_id
         and activity_features.as_of_date < activity.activity_date
         and activity_features.as_of_date + activity_features.expected_window_days >= activity.activity_date
-    where activity_features.days_since_activity <= activity_features.expected_window_days
+    where activity_features.is_active
     group by activity_features.customer_id, activity_features.as_of_date
 ),
 

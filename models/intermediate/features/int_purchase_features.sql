@@ -47,7 +47,9 @@ counted as (
         sum(amount) / count(*) as mean_order_amount,
         arg_max(amount, purchase_date) as last_order_amount,
         avg(gap_days) as mean_gap_days,
-        stddev_pop(gap_days) / nullif(avg(gap_days), 0) as gap_variation,
+        -- In whole numbers, whose sums don't depend on the order of the rows.
+        sqrt((count(gap_days) * sum(gap_days * gap_days) - sum(gap_days) * sum(gap_days))::double)
+            / nullif(sum(gap_days), 0) as gap_variation,
         arg_max(gap_days, purchase_date) / nullif(avg(gap_days), 0) as last_gap_ratio
     from spaced
     group by customer_id, as_of_date
