@@ -19,8 +19,9 @@ LOG_ARIMA, LOG_SMOOTHING, LOG_THETA = LOG + ARIMA, LOG + SMOOTHING, LOG + THETA
 #: In the order in which they stand in for one another: the first that has forecasts does.
 METHODS = (ARIMA, LOG_ARIMA, LOG_SMOOTHING, SMOOTHING, LOG_THETA, THETA, NAIVE)
 RULE_OF_THUMB = "rule_of_thumb"
-#: Longer seasons are described by sines and cosines instead of one effect for each observation.
-MAX_PERIOD = 24
+#: Longer seasons, and those seen less often than so many times, are described by sines and cosines instead of one effect
+#: for each observation.
+MAX_PERIOD, MIN_SEASONS = 24, 4
 MAX_HARMONICS = 3
 #: Logarithms need values above 0; where at most this share is 0, half the smallest other value is added to all.
 MAX_ZERO_SHARE = 0.1
@@ -61,7 +62,7 @@ def choose_harmonics(y: FloatArray, period: int) -> int:
     knots = np.arange(0, n, period)
     line = np.maximum(np.arange(n)[:, None] - knots, 0.0) / n
     best, least = 0, np.inf
-    for count in range(MAX_HARMONICS + 1):
+    for count in range(min(MAX_HARMONICS, (period - 1) // 2) + 1):
         design = np.column_stack([np.ones(n), line, harmonics(0, n, period, count)])
         rest = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
         k = design.shape[1] + 1
@@ -136,10 +137,11 @@ def _of_one_scale(
     y: FloatArray, period: int, horizon: int, start: Orders | None, is_final: bool, regressors: FloatArray | None
 ) -> dict[str, _Found]:
     n = len(y)
-    own_period = period if period <= MAX_PERIOD else 1
+    is_plain = period <= MAX_PERIOD and n >= MIN_SEASONS * period
+    own_period = period if is_plain else 1
     x = regressors[-(n + horizon) :] if regressors is not None and regressors.shape[1] else np.zeros((n + horizon, 0))
     waves = np.zeros(n + horizon)
-    if period > MAX_PERIOD and (count := choose_harmonics(y, period)):
+    if not is_plain and (count := choose_harmonics(y, period)):
         sines = harmonics(0, n + horizon, period, count)
         x = np.hstack([x, sines])
         line = np.maximum(np.arange(n)[:, None] - np.arange(0, n, period), 0.0) / n
