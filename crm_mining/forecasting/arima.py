@@ -390,12 +390,12 @@ def fit_exactly(y: FloatArray, found: ArimaFit, x: FloatArray | None = None) -> 
             seasonal_order=(orders.seasonal_p, 0, orders.seasonal_q, orders.period if orders.period > 1 else 0),
             concentrate_scale=True,
         )
-        model.ssm.set_conserve_memory(model.ssm.memory_conserve | 0)
         start = np.concatenate([found.beta / scale, found.ar, found.ma, found.seasonal_ar, found.seasonal_ma])
         if not len(start):
             return replace(found, method=EXACT)
         try:
-            fitted = model.fit(start, disp=0, maxiter=30, method="lbfgs", cov_type="none")
+            # The conditional fit is near the top: some steps suffice.
+            fitted = model.fit(start, disp=0, maxiter=10, method="lbfgs", cov_type="none")
         except (np.linalg.LinAlgError, ValueError, IndexError):
             return found
     at = np.asarray(fitted.params, dtype="float64")

@@ -1,7 +1,7 @@
 """Forecasts of the series of the warehouse: relations in, tables out. Fits are kept from build to build."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
@@ -172,11 +172,13 @@ def forecasts_from_tables(
 
 
 def _read(relation: duckdb.DuckDBPyRelation, horizons: Mapping[str, int]) -> list[_Table]:
+    if not isinstance(horizons, Mapping):
+        raise ValueError(f"forecast_horizons is {horizons!r}; allowed: a mapping such as {{month: 12, week: 13}}")
     for frequency, horizon in horizons.items():
         if frequency not in PERIODS:
-            raise ValueError(f"frequency is {frequency!r}; allowed: {', '.join(PERIODS)}")
-        if not 1 <= horizon <= 2 * PERIODS[frequency]:
-            raise ValueError(f"horizon of {frequency} is {horizon}; allowed: 1 to {2 * PERIODS[frequency]}")
+            raise ValueError(f"frequency of forecast_horizons is {frequency!r}; allowed: {', '.join(PERIODS)}")
+        if not isinstance(horizon, int) or not 1 <= horizon <= 2 * PERIODS[frequency]:
+            raise ValueError(f"horizon of {frequency} is {horizon!r}; allowed: 1 to {2 * PERIODS[frequency]}")
     rows = relation.project(SERIES_COLUMNS).order("series_id, period_end_date").df()
     tables = []
     for key, part in rows.groupby("series_id", sort=True):
@@ -223,10 +225,3 @@ def _with_stored(table: _Table, stored: pd.DataFrame | None, horizon: int, refit
 def _orders(row: "pd.Series[object]") -> Orders:
     values = {name: row[name] for name in ORDER_COLUMNS}
     return Orders(**{k: bool(v) if k == "has_constant" else int(str(v).split(".")[0]) for k, v in values.items()})  # type: ignore[arg-type]
-
-
-def parse_horizons(text: Mapping[str, object] | Sequence[object]) -> dict[str, int]:
-    """Read the var ``forecast_horizons``, a mapping of frequency to a number of periods."""
-    if not isinstance(text, Mapping):
-        raise ValueError(f"forecast_horizons is {text!r}; allowed: a mapping such as {{month: 12, week: 13}}")
-    return {str(frequency): int(str(horizon)) for frequency, horizon in text.items()}

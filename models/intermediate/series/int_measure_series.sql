@@ -14,7 +14,16 @@ known as (
         date_trunc(frequencies.frequency, measures.measured_date)::date as period_start_date
     from measures
     inner join horizon on measures.measured_date <= horizon.as_of_date
-    cross join (select unnest(['week', 'month']) as frequency) as frequencies
+    inner join (
+        {% for frequency, dimensions in var('forecast_dimensions').items() %}
+        {% for dimension in dimensions %}
+        select '{{ frequency }}' as frequency, '{{ dimension }}' as dimension
+        {% if not loop.last %}union all{% endif %}
+        {% endfor %}
+        {% if not loop.last %}union all{% endif %}
+        {% endfor %}
+    ) as frequencies on measures.dimension = frequencies.dimension
+    where measures.measure in ('{{ var("forecast_measures") | join("', '") }}')
 ),
 
 spans as (

@@ -12,6 +12,7 @@ known as (
     select
         tickets.customer_id,
         as_of_dates.as_of_date,
+        tickets.ticket_id,
         tickets.opened_at,
         tickets.opened_at::date + 90 > as_of_dates.as_of_date as is_recent,
         coalesce(tickets.closed_at::date <= as_of_dates.as_of_date, false) as is_closed,
@@ -33,7 +34,7 @@ summed as (
         median(hours_to_close) as median_hours_to_close,
         count(satisfaction) as n_answers,
         avg(satisfaction) as mean_satisfaction,
-        arg_max(satisfaction, opened_at) filter (where satisfaction is not null) as last_satisfaction
+        arg_max(satisfaction, (opened_at, ticket_id)) filter (where satisfaction is not null) as last_satisfaction
     from known
     group by customer_id, as_of_date
 ),
