@@ -322,6 +322,8 @@ def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Order
     d, seasonal_d = choose_differences(y, period)
     seasonal = period > 1 and len(y) >= 2 * period + 5
     may_have_constant = d + seasonal_d <= 1
+    # A lag is in the season's part or in the other one, not in both.
+    largest = min(MAX_ORDER, period - 1) if seasonal else MAX_ORDER
     tried: dict[Orders, ArimaFit | None] = {}
 
     def fit(p: int, q: int, seasonal_p: int, seasonal_q: int, has_constant: bool) -> ArimaFit | None:
@@ -335,7 +337,7 @@ def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Order
     else:
         both = int(seasonal)
         few = len(y) < 4 * period + 10
-        starts = [(2, 2, both, both, may_have_constant)] if not few else []
+        starts = [(2, 2, both, both, may_have_constant)] if not few and largest >= 2 else []
         starts += [(0, 0, 0, 0, may_have_constant), (1, 0, both, 0, may_have_constant)]
         starts += [(0, 1, 0, both, may_have_constant)]
         starts += [(0, 0, 0, 0, False)] if may_have_constant else []
@@ -353,7 +355,7 @@ def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Order
         neighbours = [(*(a + b for a, b in zip(here, move, strict=True)), at.has_constant) for move in moves]
         neighbours += [(*here, not at.has_constant)] if may_have_constant else []
         for p, q, seasonal_p, seasonal_q, has_constant in neighbours:
-            if max(p, q) > MAX_ORDER or max(seasonal_p, seasonal_q) > MAX_SEASONAL_ORDER:
+            if max(p, q) > largest or max(seasonal_p, seasonal_q) > MAX_SEASONAL_ORDER:
                 continue
             if min(p, q, seasonal_p, seasonal_q) < 0:
                 continue

@@ -314,6 +314,9 @@ def intervals(panel: Panel, tested: FloatArray) -> tuple[FloatArray, FloatArray]
     known = np.sort(ratios[np.isfinite(ratios)])
     n_known = float(np.isfinite(ratios).any(axis=2).sum())
     own = scales(np.ones(n_tests, dtype=bool))
+    # What never moved and is forecast by rule will not be told to move by the errors of others.
+    is_still = ~panel.is_modelled & (_mean(relative, (1, 2)) == 0)
+    own[is_still], of_others[is_still] = 0.0, 0.0
     widths, tested_widths = [], []
     for level, normal in zip(LEVELS, _NORMAL, strict=True):
         seen = float(np.quantile(known, level)) if len(known) else normal

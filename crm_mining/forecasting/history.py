@@ -12,6 +12,9 @@ MAX_OBSERVATIONS, MAX_SEASONS = 400, 25
 #: Fewer observations than this (or fewer values other than 0) are no ground for a model.
 MIN_OBSERVATIONS, MIN_NONZERO = 6, 3
 
+#: Larger values measure nothing, and their squares would overflow: they are missing.
+LARGEST = 1e100
+
 OK, NEW = "ok", "new"
 NO_DATA, TOO_SHORT, ALL_ZERO, CONSTANT, SPARSE, DEAD = "no_data", "too_short", "all_zero", "constant", "sparse", "dead"
 #: Statuses with which models are fitted; with the others a rule of thumb forecasts.
@@ -47,8 +50,8 @@ def prepare(values: npt.ArrayLike, period: int) -> History:
     Parameters
     ----------
     values : array of shape (n,)
-        One value per period, in order of time; NaN and infinities are missing and are interpolated, at the end carried
-        on. Zeros before the first other value are not yet part of the series.
+        One value per period, in order of time; NaN, infinities and values beyond :data:`LARGEST` are missing and are
+        interpolated, at the end carried on. Zeros before the first other value are not yet part of the series.
     period : int
         Observations in a season, at least 1 (none).
 
@@ -71,7 +74,7 @@ def prepare(values: npt.ArrayLike, period: int) -> History:
     y = np.asarray(values, dtype="float64")
     if y.ndim != 1:
         raise ValueError(f"values have {y.ndim} dimensions; allowed: 1")
-    is_known = np.isfinite(y)
+    is_known = known(y)
     started = np.flatnonzero(is_known & (y != 0))
     if not len(started):
         return History(np.zeros(0), ALL_ZERO if is_known.any() else NO_DATA, 0, 0)
@@ -85,6 +88,11 @@ def prepare(values: npt.ArrayLike, period: int) -> History:
     if n_missing:
         y = np.interp(np.arange(len(y)), np.flatnonzero(is_known), y[is_known])
     return History(y, _status(y, period), n_missing, n_all - len(y))
+
+
+def known(y: FloatArray) -> npt.NDArray[np.bool_]:
+    """Tell which values are not missing."""
+    return np.asarray(np.abs(np.nan_to_num(y, nan=np.inf)) <= LARGEST)
 
 
 def _status(y: FloatArray, period: int) -> str:

@@ -12,6 +12,7 @@ from crm_mining.forecasting.backtest import N_TESTS, Series, Tested, backtest_al
 from crm_mining.forecasting.blend import ALL_METHODS, NONE, Panel, Shipped, ship
 
 from crm_mining.forecasting.history import MODELLED, prepare
+from crm_mining.forecasting.history import known as known_values
 from crm_mining.forecasting.reconcile import splits
 
 FloatArray = npt.NDArray[np.float64]
@@ -86,7 +87,7 @@ def assemble(series: Sequence[Series], rows: pd.DataFrame, horizon: int, n_tests
         for test, at in enumerate(known, start=n_tests - len(known)):
             place[one.key, at] = (i, test)
             came = one.values[at : at + horizon]
-            actual[i, test, : len(came)] = np.where(np.isfinite(came), came, np.nan)
+            actual[i, test, : len(came)] = np.where(known_values(came), came, np.nan)
         place[one.key, n] = (i, -1)
         scale[i] = naive_error(history.y, one.period)
         is_modelled[i] = history.status in MODELLED

@@ -23,7 +23,6 @@ _ALPHAS = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.95)
 #: Share of the level's correction that the trend takes, and damping; (0, 0) is no trend.
 _TRENDS = ((0.0, 0.0), (0.0, 1.0), (0.02, 1.0), (0.1, 1.0), (0.02, 0.97), (0.1, 0.97), (0.3, 0.9), (0.1, 0.85))
 _GAMMAS = (0.005, 0.05, 0.15, 0.4)
-_N_STATES_OF_TREND = 1
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,14 @@ class SmoothingFit:
     season: FloatArray
     sigma2: float
     aicc: float
+
+    def __str__(self) -> str:
+        """Name it as Hyndman et al. do: ``ETS(A,Ad,A), alpha 0.35, beta 0.02, gamma 0.12, phi 0.97``."""
+        trend = "N" if self.phi == 0 else "A" if self.phi == 1 else "Ad"
+        text = f"ETS(A,{trend},{'A' if len(self.season) else 'N'}), alpha {self.alpha:.2g}"
+        text += f", beta {self.beta:.2g}" if trend != "N" else ""
+        text += f", gamma {self.gamma:.2g}" if len(self.season) else ""
+        return text + (f", phi {self.phi:.2g}" if trend == "Ad" else "")
 
     def forecast(self, horizon: int) -> FloatArray:
         """Forecast the next ``horizon`` values."""
