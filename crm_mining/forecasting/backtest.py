@@ -107,9 +107,7 @@ def backtest_series(series: Series, horizon: int, n_tests: int = N_TESTS) -> Tes
             continue
         x = series.regressors[: known + horizon] if series.regressors is not None else None
         history = prepare(series.values[:known], series.period)
-        found[known] = candidates(
-            history, series.period, horizon, starts=held, is_final=known == n, regressors=x
-        )
+        found[known] = candidates(history, series.period, horizon, starts=held, is_final=known == n, regressors=x)
         held = found[known].orders or held
     return Tested(series.key, prepare(series.values, series.period).status, found)
 

@@ -261,7 +261,9 @@ def reconcile(
         if way == BOTTOM_UP:
             return low
         out = project(start, c, covariance(tests, fixed))
-        bad = ((out < 0) & panel.is_positive[:, None]).any(axis=0) | (np.abs(c @ out) > 1e-6 * np.abs(out).max()).any(axis=0)
+        bad = ((out < 0) & panel.is_positive[:, None]).any(axis=0) | (np.abs(c @ out) > 1e-6 * np.abs(out).max()).any(
+            axis=0
+        )
         return np.where(bad, low, out)
 
     def both(way: str, fixed: BoolArray) -> tuple[FloatArray, FloatArray]:

@@ -124,7 +124,11 @@ def candidates(
             if scaled.min() >= 0:
                 forecast = np.maximum(forecast, 0.0)
             reach = MAX_RANGES * float(np.ptp(scaled)) * unit
-            if np.all(np.isfinite(forecast)) and forecast.max() <= y.max() + reach and forecast.min() >= y.min() - reach:
+            if (
+                np.all(np.isfinite(forecast))
+                and forecast.max() <= y.max() + reach
+                and forecast.min() >= y.min() - reach
+            ):
                 found.forecasts[name] = forecast
                 found.forms[name] = form + (" of logarithms" if prefix else "")
     return found

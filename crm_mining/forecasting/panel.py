@@ -10,7 +10,6 @@ import pandas as pd
 from crm_mining.forecasting.arima import Orders
 from crm_mining.forecasting.backtest import N_TESTS, Series, Tested, backtest_all, cutoffs
 from crm_mining.forecasting.blend import ALL_METHODS, NONE, Panel, Shipped, ship
-
 from crm_mining.forecasting.history import MODELLED, prepare
 from crm_mining.forecasting.history import known as known_values
 from crm_mining.forecasting.reconcile import splits
@@ -213,6 +212,8 @@ def forecast_series(
         As :func:`shipped_rows` returns it, in the order of ``series``; no value of the method ``shipped`` is ever NaN or
         infinite.
     """
-    rows = candidate_rows(backtest_all(series, [horizon] * len(series), n_tests=n_tests, workers=workers, report=report))
+    rows = candidate_rows(
+        backtest_all(series, [horizon] * len(series), n_tests=n_tests, workers=workers, report=report)
+    )
     panel = assemble(series, rows, horizon, n_tests)
     return shipped_rows(series, panel, ship(panel, find_groups(series, places or {})))

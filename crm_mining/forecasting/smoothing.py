@@ -91,7 +91,12 @@ def _run(
         trend += slope * error
         trend *= phi
     n_turns = len(y) % period if period else 0
-    return total, level, np.divide(trend, phi, out=np.zeros_like(trend), where=phi > 0), np.roll(season, -n_turns, axis=0)
+    return (
+        total,
+        level,
+        np.divide(trend, phi, out=np.zeros_like(trend), where=phi > 0),
+        np.roll(season, -n_turns, axis=0),
+    )
 
 
 def _rough_start(y: FloatArray, period: int) -> tuple[float, float, FloatArray]:
@@ -108,7 +113,9 @@ def _rough_start(y: FloatArray, period: int) -> tuple[float, float, FloatArray]:
     return float(np.mean(first - slope * np.arange(n))) - slope, slope, np.zeros(0)
 
 
-def _evaluate(y: FloatArray, settings: FloatArray, period: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def _evaluate(
+    y: FloatArray, settings: FloatArray, period: int
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Run backwards for the starting states, then forwards."""
     k = settings.shape[1]
     level, slope, season = _rough_start(y[::-1], period)
@@ -150,7 +157,9 @@ def fit_smoothing(y: FloatArray, period: int) -> SmoothingFit:
 
 def _about(fit: SmoothingFit, spread: float) -> FloatArray:
     """Lay a finer grid about a fit."""
-    factors = np.array([1 / (1 + spread) ** 1.5, 1 / (1 + spread) ** 0.5, 1.0, (1 + spread) ** 0.5, (1 + spread) ** 1.5])
+    factors = np.array(
+        [1 / (1 + spread) ** 1.5, 1 / (1 + spread) ** 0.5, 1.0, (1 + spread) ** 0.5, (1 + spread) ** 1.5]
+    )
     alphas = np.clip(fit.alpha * factors, 0.001, 0.999)
     betas = np.clip(fit.beta * factors[::2], 0.0, 1.0) if fit.beta else np.zeros(1)
     phis = 1 - np.clip((1 - fit.phi) * factors[::2], 0.005, 0.2) if 0 < fit.phi < 1 else np.array([fit.phi])
@@ -169,7 +178,9 @@ def _best_of(y: FloatArray, settings: FloatArray, period: int) -> SmoothingFit:
     aicc = n * (np.log(2 * np.pi * sigma2) + 1) + penalty
     i = int(np.argmin(aicc))
     own = season[:, i].copy() if period > 1 else np.zeros(0)
-    return SmoothingFit(*(float(v) for v in settings[:, i]), float(level[i]), float(trend[i]), own, float(sigma2[i]), float(aicc[i]))
+    return SmoothingFit(
+        *(float(v) for v in settings[:, i]), float(level[i]), float(trend[i]), own, float(sigma2[i]), float(aicc[i])
+    )
 
 
 def is_seasonal(y: FloatArray, period: int) -> bool:

@@ -114,6 +114,8 @@ def candidates_from_tables(
     results = backtest_all([one for _, one in todo], steps, workers=workers, report=progress.update)
     by_key = {table.series.key: table for table in tables}
     rows = candidate_rows(results)
+    if not len(rows):
+        return CANDIDATE_SCHEMA.empty_table()
     marks = {
         (result.key, at): (
             by_key[result.key].dates[at - 1],
@@ -152,11 +154,15 @@ def forecasts_from_tables(
     found = [FORECAST_SCHEMA.empty_table()]
     for frequency, horizon in sorted(horizons.items()):
         own = [table for table in tables if table.frequency == frequency]
+        if not own:
+            continue
         by_key = {table.series.key: table for table in own}
         here = rows[rows["series_id"].isin(list(by_key))]
         pairs = here[["series_id", "cutoff_date"]].drop_duplicates()
         known = [by_key[key].at(date.date()) for key, date in pairs.itertuples(index=False)]
-        here = here.merge(pairs.assign(n_known=known).dropna().astype({"n_known": "int64"}), on=["series_id", "cutoff_date"])
+        here = here.merge(
+            pairs.assign(n_known=known).dropna().astype({"n_known": "int64"}), on=["series_id", "cutoff_date"]
+        )
         one_each = [table.series for table in own]
         panel = assemble(one_each, here, horizon)
         places = {table.series.key: table.place for table in own if table.place is not None}
