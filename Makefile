@@ -21,7 +21,7 @@ build: $(STAMP)  ## install what is missing, then raw tables to tested marts; VA
 	$(BIN)/dbt build --vars '$(VARS)'
 
 test: $(STAMP)   ## all Python tests (the SQL tests run within the build)
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(STAMP)   ## SQL by sqlfluff, Python by ruff and mypy
 	$(BIN)/sqlfluff lint --processes 2 models tests/singular

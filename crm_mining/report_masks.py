@@ -7,9 +7,10 @@ import unicodedata
 #: Columns that say nothing about a person. Any other is masked, also those that a later contract adds.
 SHOWN_COLUMNS = frozenset(
     {
-        "category", "channel", "country", "currency", "currency_code", "discount_amount", "language", "list_price", "name", "n_lines",
-        "order_type", "payment_method", "priority", "product_category", "product_name", "quantity", "stage", "status", "subcategory",
-        "unit_cost", "unit_price", "weight_kg", "ordered_at", "shipped_at", "delivered_at", "opened_at", "closed_at", "entered_at", "sent_at",
+        "category", "channel", "country", "currency", "currency_code", "discount_amount", "language", "list_price",
+        "name", "n_lines", "order_type", "payment_method", "priority", "product_category", "product_name", "quantity",
+        "stage", "status", "subcategory", "unit_cost", "unit_price", "weight_kg", "ordered_at", "shipped_at",
+        "delivered_at", "opened_at", "closed_at", "entered_at", "sent_at",
     }
 )  # fmt: skip
 #: Tables in which even a country or a language is a person's.
@@ -18,7 +19,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z]{0,4}[0-9]{1,8}")
 
 
 def masked(text: str | None) -> str | None:
-    """Replace letters by x or X and digits by 9; spaces, case and punctuation stay, so that what a rule changed can be seen.
+    """Replace letters by x or X and digits by 9; spaces, case and punctuation stay: what a rule changed can be seen.
 
     Examples
     --------
