@@ -1,11 +1,11 @@
 """Seasonal ARIMA with automatic orders: stepwise search on conditional sums of squares, then one exact fit.
 
-The search is that of Hyndman & Khandakar (2008, *Automatic time series forecasting: the forecast package for R*, Journal
-of Statistical Software 27(3)): the seasonal difference by the strength of the seasonality (Wang, Smith & Hyndman 2006,
-*Characteristic-based clustering for time series data*), ordinary differences by repeated KPSS tests (Kwiatkowski et al.
-1992), then from a few models to ever better neighbours by AICc. A model is estimated there by its conditional sum of
-squares (Box & Jenkins 1970), with zeros before the first observation, so that the sums of models of different order are of
-the same number of errors. Gauss-Newton needs four filters for the whole Jacobian, whatever the orders, so that a model
+The search is that of Hyndman & Khandakar (2008, *Automatic time series forecasting: the forecast package for R*,
+Journal of Statistical Software 27(3)): the seasonal difference by the strength of the seasonality (Wang, Smith &
+Hyndman 2006, *Characteristic-based clustering for time series data*), ordinary differences by repeated KPSS tests
+(Kwiatkowski et al. 1992), then from a few models to ever better neighbours by AICc. A model is estimated there by its
+conditional sum of squares (Box & Jenkins 1970), with zeros before the first observation, so that the sums of models of
+different order are of the same number of errors. Gauss-Newton needs four filters for the whole Jacobian, whatever the orders, so that a model
 costs about a millisecond. The winner alone is fitted by exact maximum likelihood, by statsmodels.
 """
 
@@ -149,7 +149,7 @@ def difference(values: FloatArray, orders: Orders) -> FloatArray:
 
 
 def _lag_polynomial(coefficients: FloatArray, step: int) -> FloatArray:
-    """1 + c₁ B^step + c₂ B^(2 step) + …"""
+    """Write out 1 + c₁ B^step + c₂ B^(2 step) and so on, as an array."""
     polynomial = np.zeros(1 + step * len(coefficients))
     polynomial[0] = 1.0
     if len(coefficients):

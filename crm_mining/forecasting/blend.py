@@ -1,9 +1,9 @@
-"""From the forecasts of several models to the one that ships: weighed, held against the naive one, added up, with intervals.
+"""From the forecasts of several models to the one that ships: weighed, held against the naive one, and added up.
 
-All of it learns from back-tests alone: at two or more earlier cut-offs the same models forecast what is by now known. A
-model's weight falls with the square of its error there. Where a figure is to say how good the result is, it must not have
-been learned from itself: at each cut-off the blend, the covariance of its errors and the width of its intervals come from
-the *other* cut-offs. What ships is never worse there than repeating the last season.
+All of it, intervals too, learns from back-tests alone: at two or more earlier cut-offs the same models forecast what is
+by now known. A model's weight falls with the square of its error there. Where a figure is to say how good the result
+is, it must not have been learned from itself: at each cut-off the blend, the covariance of its errors and the width of
+its intervals come from the *other* cut-offs. What ships is never worse there than repeating the last season.
 """
 
 from collections.abc import Sequence
@@ -130,8 +130,8 @@ def weigh(errors: FloatArray, may_be_used: BoolArray) -> FloatArray:
     Returns
     -------
     array of shape (series, methods)
-        Rows sum to 1; all 0 where none may be used. Each method's mean squared error, relative to those of the others, is
-        drawn towards its geometric mean over all series; where nothing is known of a series, that counts alone.
+        Rows sum to 1; all 0 where none may be used. Each method's mean squared error, relative to those of the others,
+        is drawn towards its geometric mean over all series; where nothing is known of a series, that counts alone.
     """
     squared = np.where(may_be_used, _mean(errors**2, (1, 3)), np.nan)
     largest = np.max(np.where(np.isfinite(squared), squared, 0.0), axis=1, keepdims=True)
@@ -242,7 +242,7 @@ def reconcile(
     Reconciled
         A series that would become worse than its naive forecast keeps that one, and the others make up for it.
     """
-    n_series, n_tests, horizon = tested.shape
+    n_series, n_tests, _ = tested.shape
     c = constraints(n_series, total, parts)
     errors = tested - panel.actual
 
@@ -306,7 +306,7 @@ def intervals(panel: Panel, tested: FloatArray) -> tuple[FloatArray, FloatArray]
     tuple
         Half-widths of the final forecasts, (2, series, horizon), and of the back-tests, (2, series, cut-offs, horizon).
     """
-    n_series, n_tests, horizon = tested.shape
+    n_series, n_tests, _ = tested.shape
     relative = np.abs(tested - panel.actual) / panel.scale[:, None, None]
     growth = _growth(relative)
     steady = relative / growth

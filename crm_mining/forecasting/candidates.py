@@ -19,8 +19,8 @@ LOG_ARIMA, LOG_SMOOTHING, LOG_THETA = LOG + ARIMA, LOG + SMOOTHING, LOG + THETA
 #: In the order in which they stand in for one another: the first that has forecasts does.
 METHODS = (ARIMA, LOG_ARIMA, LOG_SMOOTHING, SMOOTHING, LOG_THETA, THETA, NAIVE)
 RULE_OF_THUMB = "rule_of_thumb"
-#: Longer seasons, and those seen less often than so many times, are described by sines and cosines instead of one effect
-#: for each observation.
+#: Longer seasons, and those seen less often than so many times, are described by sines and cosines instead of one
+#: effect for each observation.
 MAX_PERIOD, MIN_SEASONS = 24, 4
 MAX_HARMONICS = 3
 #: Logarithms need values above 0; where at most this share is 0, half the smallest other value is added to all.

@@ -1,4 +1,4 @@
-"""What a series is before anything is fitted to it: cleaned, and judged by a status that says what can be done with it."""
+"""What a series is before anything is fitted to it: cleaned, and with a status that says what can be done with it."""
 
 from dataclasses import dataclass
 

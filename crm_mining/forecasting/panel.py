@@ -209,8 +209,8 @@ def forecast_series(
     Returns
     -------
     DataFrame
-        As :func:`shipped_rows` returns it, in the order of ``series``; no value of the method ``shipped`` is ever NaN or
-        infinite.
+        As :func:`shipped_rows` returns it, in the order of ``series``; no value of the method ``shipped`` is ever NaN
+        or infinite.
     """
     rows = candidate_rows(
         backtest_all(series, [horizon] * len(series), n_tests=n_tests, workers=workers, report=report)

@@ -2,13 +2,14 @@
 
 Exponential smoothing is the additive state space model with level, (damped) trend and season of Hyndman, Koehler, Ord &
 Snyder (2008, *Forecasting with exponential smoothing*); multiplicative forms are the same on logarithms. Some hundred
-parameter settings run through the series side by side, first backwards from a rough start (backcasting, Box & Jenkins 1970)
-so that the states at the beginning are as good as those at the end, then forwards; two finer grids about the best follow. The
-number of steps is that of the observations, whatever the number of settings, which makes this some twenty times as fast
-as an optimiser that asks for one setting after the other.
+parameter settings run through the series side by side, first backwards from a rough start (backcasting, Box & Jenkins
+1970) so that the states at the beginning are as good as those at the end, then forwards; two finer grids about the best
+follow. The number of steps is that of the observations, whatever the number of settings, which makes this some twenty
+times as fast as an optimiser that asks for one setting after the other.
 
-Theta (Assimakopoulos & Nikolopoulos 2000, *The theta model*) is, as Hyndman & Billah (2003, *Unmasking the Theta method*)
-showed, simple exponential smoothing with half the slope of a regression line as drift, of the series without its season.
+Theta (Assimakopoulos & Nikolopoulos 2000, *The theta model*) is, as Hyndman & Billah (2003, *Unmasking the Theta
+method*) showed, simple exponential smoothing with half the slope of a regression line as drift, of the series without
+its season.
 """
 
 from dataclasses import dataclass

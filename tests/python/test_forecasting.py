@@ -166,7 +166,8 @@ def test_a_subset_of_tourism_is_forecast_better_than_by_the_last_season() -> Non
 def _relation(con: duckdb.DuckDBPyConnection, n: int) -> duckdb.DuckDBPyRelation:
     return con.sql(f"""
         select 'tickets|month|total|total' as series_id, 'tickets' as measure, 'month' as frequency,
-            'total' as dimension, 'total' as member, (date '2020-02-01' + to_months(i::integer) - interval 1 day)::date as period_end_date,
+            'total' as dimension, 'total' as member,
+            (date '2020-02-01' + to_months(i::integer) - interval 1 day)::date as period_end_date,
             (20 + i % 7 + i % 5)::double as value
         from range({n}) as t(i)
     """)
