@@ -1,10 +1,10 @@
 """Forecasts of monthly series with a known end: this project's beside statsforecast's AutoARIMA and AutoTheta.
 
-Each set is cut once: what comes before goes into ``crm_mining.forecasting.panel.forecast_series``, the function that the
-warehouse uses, and what comes after is only compared with. Everything that is chosen is chosen in there, by back-tests
-inside the part before. statsforecast gets the same series, one at a time, in an environment of its own, which this project
-does not depend on. Seconds are of the processor and per series, without imports and compilation for statsforecast, with the
-start of the processes for ours; ours are of all models at all cut-offs together.
+Each set is cut once: what comes before goes into ``crm_mining.forecasting.panel.forecast_series``, which the warehouse
+is built on, and what comes after is only compared with. Everything that is chosen is chosen in there, by back-tests
+inside the part before. statsforecast gets the same series, one at a time, in an environment of its own, which this
+project does not depend on. Seconds are of the processor and per series: for statsforecast without imports and
+compilation, for ours with the start of the processes, of all models at all cut-offs together.
 """
 
 import argparse
@@ -215,7 +215,7 @@ def _fit_one(task: tuple[str, list[float], int]) -> tuple[str, dict[str, Any]]:
 
 
 def measure(split: Split, result: Result, naive: Result) -> list[float]:
-    """Measure MAPE, sMAPE, MASE, coverage of 80 and of 95 %: means of the means of each series, NaN where there is none.
+    """Measure MAPE, sMAPE, MASE, coverage of 80 and of 95 %: means of the means of each series, or NaN.
 
     A percentage of an actual value of 0 is not counted.
     """

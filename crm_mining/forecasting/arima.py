@@ -5,8 +5,9 @@ Journal of Statistical Software 27(3)): the seasonal difference by the strength 
 Hyndman 2006, *Characteristic-based clustering for time series data*), ordinary differences by repeated KPSS tests
 (Kwiatkowski et al. 1992), then from a few models to ever better neighbours by AICc. A model is estimated there by its
 conditional sum of squares (Box & Jenkins 1970), with zeros before the first observation, so that the sums of models of
-different order are of the same number of errors. Gauss-Newton needs four filters for the whole Jacobian, whatever the orders, so that a model
-costs about a millisecond. The winner alone is fitted by exact maximum likelihood, by statsmodels.
+different order are of the same number of errors. Gauss-Newton needs four filters for the whole Jacobian, whatever the
+orders, so that a model costs about a millisecond. The winner alone is fitted by exact maximum likelihood, by
+statsmodels.
 """
 
 import warnings

@@ -2,8 +2,8 @@
 
 MinT (Wickramasuriya, Athanasopoulos & Hyndman 2019, *Optimal forecast reconciliation for hierarchical and grouped
 time series through trace minimization*, JASA 114) is used in its form with constraints: with ``C`` the sums that must
-be 0 and ``W`` the covariance of the errors, a forecast ``f`` becomes ``f - W Cᵀ (C W Cᵀ)⁻¹ C f``. So a total may be split
-in several ways (by category, by channel) without the crossing of all of them ever being forecast. ``W`` is shrunk
+be 0 and ``W`` the covariance of the errors, a forecast ``f`` becomes ``f - W Cᵀ (C W Cᵀ)⁻¹ C f``. So a total may be
+split in several ways (by category, by channel) without the crossing of all of them ever being forecast. ``W`` is shrunk
 towards its diagonal as Schäfer & Strimmer (2005) do.
 """
 

@@ -5,7 +5,7 @@ with checked as (
         period_start_date,
         coalesce(
             isfinite(forecast) and isfinite(low_95) and isfinite(high_95) and isfinite(naive_forecast)
-            and low_95 <= low_80 and high_80 <= high_95 and low_80 <= high_80 and forecast <= high_80,
+            and low_95 <= low_80 and high_80 <= high_95 and low_80 <= forecast and forecast <= high_80,
             false
         ) as is_possible
     from {{ ref('sales_forecast') }}

@@ -1,5 +1,5 @@
 {#- A dimension of sales is a column of int_sold_lines; 'total' is the same for all lines. -#}
-{%- set dimensions = {"total": "'total'", "channel": "channel", "category": "category"} -%}
+{%- set dimensions = {"total": "'total'", "channel": "channel", "category": "category", "segment": "segment"} -%}
 with lines as (
     select * from {{ ref('int_sold_lines') }}
 ),

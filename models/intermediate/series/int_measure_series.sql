@@ -16,10 +16,7 @@ known as (
     inner join horizon on measures.measured_date <= horizon.as_of_date
     inner join (
         {% for frequency, dimensions in var('forecast_dimensions').items() %}
-        {% for dimension in dimensions %}
-        select '{{ frequency }}' as frequency, '{{ dimension }}' as dimension
-        {% if not loop.last %}union all{% endif %}
-        {% endfor %}
+        select '{{ frequency }}' as frequency, unnest({{ dimensions }}) as dimension
         {% if not loop.last %}union all{% endif %}
         {% endfor %}
     ) as frequencies on measures.dimension = frequencies.dimension
@@ -60,13 +57,7 @@ members as (
 ),
 
 summed as (
-    select
-        measure,
-        frequency,
-        dimension,
-        member,
-        period_start_date,
-        sum(value) as value
+    select measure, frequency, dimension, member, period_start_date, sum(value) as value
     from known
     group by all
 ),
