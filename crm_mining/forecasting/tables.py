@@ -85,7 +85,8 @@ def candidates_from_tables(
         Frequency (a key of :data:`PERIODS`) to the number of periods to forecast.
     refit : str
         ``auto``: forecast what is not stored or hangs on other values by now, and try the orders of the last cut-off
-        before first; ``always``: forecast all of it, from nothing; ``never``: only cut-offs that are not stored.
+        before first; ``always``: forecast all of it, from nothing; ``never``: only cut-offs that are not stored for as
+        many steps, whatever their values are by now.
     workers : int
         Processes.
 
@@ -205,7 +206,8 @@ def _known(stored: duckdb.DuckDBPyRelation | None, refit: str) -> dict[str, pd.D
     if stored is None or refit == "always":
         return {}
     columns = f"series_id, cutoff_date, method, history_hash, {', '.join(ORDER_COLUMNS)}"
-    rows = stored.filter("step = 1").project(columns).order("series_id, cutoff_date, method").df()
+    n_steps = "max(step) over (partition by series_id, cutoff_date) as n_steps"
+    rows = stored.project(f"{columns}, step, {n_steps}").filter("step = 1").order("series_id, cutoff_date, method").df()
     return {str(key): part for key, part in rows.groupby("series_id", sort=True)}
 
 
@@ -221,7 +223,9 @@ def _with_stored(table: _Table, stored: pd.DataFrame | None, horizon: int, refit
         if at is None:
             continue
         mark = fingerprint(series.values[:at], series.period, horizon, is_final=at == n)
-        if refit == "never" or (part["history_hash"] == mark).all():
+        # With another number of steps there would be no forecasts for some, or too many.
+        is_kept = refit == "never" or (part["history_hash"] == mark).all()
+        if is_kept and (part["n_steps"] == horizon).all():
             done.add(at)
         of_arima = part.dropna(subset=["p"])
         starts[at] = {str(row["method"]): _orders(row) for _, row in of_arima.iterrows()}

@@ -187,6 +187,20 @@ def test_what_is_stored_is_not_forecast_again() -> None:
         assert forecasts_from_tables(_relation(con, 0), con.from_arrow(nothing), horizons={"month": 6}).num_rows == 0
 
 
+def test_never_refitting_keeps_what_is_stored_and_adds_what_is_not() -> None:
+    with duckdb.connect() as con:
+        stored = con.from_arrow(candidates_from_tables(_relation(con, 36), None, horizons={"month": 6}))
+        changed = _relation(con, 36).project("* replace (value + 5 as value)")
+        assert candidates_from_tables(changed, stored, horizons={"month": 6}, refit="never").num_rows == 0
+        assert candidates_from_tables(changed, stored, horizons={"month": 6}).num_rows == len(stored)
+        longer = candidates_from_tables(changed, stored, horizons={"month": 9}, refit="never")
+        assert set(longer["step"].to_pylist()) == set(range(1, 10))
+        shipped = forecasts_from_tables(changed, con.from_arrow(longer), horizons={"month": 9})
+        ahead = shipped.to_pandas().query("is_final and method == 'shipped'")
+        assert len(ahead) == 9
+        assert np.isfinite(ahead[ENDS].to_numpy()).all()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
