@@ -398,7 +398,7 @@ def fit_exactly(y: FloatArray, found: ArimaFit, x: FloatArray | None = None) -> 
             return replace(found, method=EXACT)
         try:
             # The conditional fit is near the top: some steps suffice.
-            fitted = model.fit(start, disp=0, maxiter=10, method="lbfgs", cov_type="none")
+            fitted = model.fit(start, disp=False, maxiter=10, method="lbfgs", cov_type="none")
         except (np.linalg.LinAlgError, ValueError, IndexError):
             return found
     at = np.asarray(fitted.params, dtype="float64")

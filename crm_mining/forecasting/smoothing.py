@@ -179,8 +179,9 @@ def _best_of(y: FloatArray, settings: FloatArray, period: int) -> SmoothingFit:
     aicc = n * (np.log(2 * np.pi * sigma2) + 1) + penalty
     i = int(np.argmin(aicc))
     own = season[:, i].copy() if period > 1 else np.zeros(0)
+    alpha, beta, phi, gamma = settings[:, i].tolist()
     return SmoothingFit(
-        *(float(v) for v in settings[:, i]), float(level[i]), float(trend[i]), own, float(sigma2[i]), float(aicc[i])
+        alpha, beta, phi, gamma, float(level[i]), float(trend[i]), own, float(sigma2[i]), float(aicc[i])
     )
 
 
