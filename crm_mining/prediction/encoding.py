@@ -20,7 +20,7 @@ extremes cut off, standardised), ``raw`` (the number as it is, for trees; it sta
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
@@ -156,8 +156,6 @@ class _Term:
 
     def value(self, x: FloatArray) -> FloatArray:
         """Value of a term of a number, shape (n,); null is NaN."""
-        if self.family == "raw":
-            return x
         is_missing = np.isnan(x)
         if self.kind == "missing":
             return is_missing.astype("float64")
@@ -165,7 +163,7 @@ class _Term:
         inside = (segment >= 0) & (x < np.where(np.isnan(self.upper), np.inf, self.upper)[segment]) & ~is_missing
         value = self.start[segment] + self.slope[segment] * (x - np.nan_to_num(self.lower)[segment])
         value = value**self.power if self.power != 1 else value
-        return np.where(inside, value, 0.0)
+        return np.where(inside, value, np.nan if self.family == "raw" else 0.0)
 
 
 @dataclass(frozen=True)
@@ -200,7 +198,7 @@ def fix(encoded: Encoding, frame: pd.DataFrame) -> FixedEncoding:
     return FixedEncoding(encoded.table, encoded.typical, frame, values, {name: i for i, name in enumerate(names)})
 
 
-def learn(frame: pd.DataFrame, features: Sequence[str]) -> FixedEncoding:
+def learn(frame: pd.DataFrame, features: Sequence[str]) -> Encoding:
     """Learn the terms of each feature.
 
     Parameters
@@ -212,8 +210,7 @@ def learn(frame: pd.DataFrame, features: Sequence[str]) -> FixedEncoding:
 
     Returns
     -------
-    FixedEncoding
-        Of the training rows, whose terms it has computed.
+    Encoding
 
     Raises
     ------
@@ -232,10 +229,10 @@ def learn(frame: pd.DataFrame, features: Sequence[str]) -> FixedEncoding:
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     if (table.groupby("term")["feature"].nunique() > 1).any():
         raise ValueError("two features give terms of one name; rename one of them")
-    known = fix(Encoding(table, {}), frame)
-    terms = known.terms(("normal", "square", "value", *BINNED))["term"].tolist()
-    means = known.matrix(frame, terms).mean(axis=0) if len(frame) else np.zeros(len(terms))
-    return replace(known, typical=dict(zip(terms, means.tolist(), strict=True)))
+    bare = Encoding(table, {})
+    terms = bare.terms(("normal", "square", "value", *BINNED))["term"].tolist()
+    means = bare.matrix(frame, terms).mean(axis=0) if len(frame) else np.zeros(len(terms))
+    return Encoding(table, dict(zip(terms, means.tolist(), strict=True)))
 
 
 def is_numeric(column: pd.Series) -> bool:
@@ -250,8 +247,7 @@ def as_numbers(column: pd.Series) -> FloatArray:
     """Convert to floats, null, infinite and absurdly large numbers as NaN."""
     if not is_numeric(column):
         column = pd.to_numeric(column, errors="coerce")
-    is_plain = isinstance(column.dtype, np.dtype) and column.dtype != object
-    values = column.to_numpy("float64") if is_plain else column.astype("Float64").to_numpy("float64", na_value=np.nan)
+    values = column.astype("Float64").to_numpy(dtype="float64", na_value=np.nan)
     return np.where(np.abs(values) <= LARGEST, values, np.nan)
 
 

@@ -53,17 +53,13 @@ def evaluate(
         folds = sorted(part["fold"].unique())
         for fold in [*folds, *([-1] if len(folds) > 1 else [])]:
             here = part if fold == -1 else part[part["fold"] == fold]
-            here = here.sort_values("row", kind="stable")
-            # The models of a fold predict the same rows: one set of draws serves them all.
-            draws = _draw(
-                here.loc[here["model"] == here["model"].iloc[0], "group"].to_numpy("int64"), n_resamples, seed
-            )
             values = {
-                str(model): _intervals(
+                str(model): intervals(
                     own["actual"].to_numpy(dtype="float64"), own["prediction"].to_numpy(dtype="float64"),
-                    draws, kind=kind, threshold=float(own["threshold"].iloc[0]),
+                    own["group"].to_numpy(dtype="int64"), kind=kind, threshold=float(own["threshold"].iloc[0]),
+                    n_resamples=n_resamples, seed=seed,
                 )
-                for model, own in here.groupby("model", sort=False)
+                for model, own in here.sort_values("row", kind="stable").groupby("model", sort=False)
             }  # fmt: skip
             rows += [
                 (model, target, split, int(fold), metric, *triple, values.get(baseline, measures)[metric][0])
@@ -77,23 +73,6 @@ def intervals(
     y: FloatArray, p: FloatArray, groups: IntArray, *, kind: str, threshold: float = 0.5, n_resamples: int, seed: int
 ) -> dict[str, tuple[float, float, float]]:
     """Measure one set of predictions: metric to value and 95 % interval (NaN where there is none)."""
-    return _intervals(y, p, _draw(groups, n_resamples, seed), kind=kind, threshold=threshold)
-
-
-def _draw(groups: IntArray, n_resamples: int, seed: int) -> tuple[IntArray, list[FloatArray]]:
-    """Draw the rows that tell the intervals, and weights of shape (25, n_rows) until there are ``n_resamples``."""
-    rng = np.random.default_rng(seed)
-    n = len(groups)
-    rows = np.arange(n) if n <= MAX_BOOTSTRAP_ROWS else np.sort(rng.choice(n, MAX_BOOTSTRAP_ROWS, replace=False))
-    codes = np.unique(groups[rows], return_inverse=True)[1]
-    shape = (25, int(codes.max(initial=-1)) + 1)
-    weights = [rng.poisson(1.0, shape).astype("float64")[:, codes] for _ in range(-(-n_resamples // 25))]
-    return rows, weights
-
-
-def _intervals(
-    y: FloatArray, p: FloatArray, draws: tuple[IntArray, list[FloatArray]], *, kind: str, threshold: float
-) -> dict[str, tuple[float, float, float]]:
     measure: Callable[[FloatArray, FloatArray, FloatArray], dict[str, FloatArray]]
     if kind == "regression":
         measure = _regression
@@ -103,12 +82,19 @@ def _intervals(
             return _classification(y, p, w, threshold)
 
     value = measure(y, p, np.ones((1, len(y))))
-    rows, weights = draws
-    if not weights:
+    if n_resamples == 0:
         return {name: (float(v[0]), np.nan, np.nan) for name, v in value.items()}
-    widen = float(np.sqrt(len(rows) / max(len(y), 1)))
-    y, p = y[rows], p[rows]
-    chunks = [measure(y, p, weight) for weight in weights]
+    rng = np.random.default_rng(seed)
+    widen = 1.0
+    if len(y) > MAX_BOOTSTRAP_ROWS:
+        chosen = np.sort(rng.choice(len(y), MAX_BOOTSTRAP_ROWS, replace=False))
+        widen = float(np.sqrt(len(chosen) / len(y)))
+        y, p, groups = y[chosen], p[chosen], groups[chosen]
+    codes = np.unique(groups, return_inverse=True)[1]
+    chunks = [
+        measure(y, p, rng.poisson(1.0, (25, int(codes.max()) + 1)).astype("float64")[:, codes])
+        for _ in range(-(-n_resamples // 25))
+    ]
     found: dict[str, tuple[float, float, float]] = {}
     for name, v in value.items():
         drawn = np.concatenate([chunk[name] for chunk in chunks])

@@ -153,7 +153,7 @@ def fit_target(
         data = _prepare(training, target, kind, key, as_of, max_rows, seed)
         y, groups = _outcome(data, target, kind), pd.factorize(data[key], sort=True)[0].astype("int64")
         status = _too_little(y, kind)
-        whole = Training(data, y, encoding.learn(data, columns), groups, seed)
+        whole = Training(data, y, encoding.fix(encoding.learn(data, columns), data), groups, seed)
         names = [] if status else [n for n in chosen if not (n == "poisson_regression" and _is_signed(y))]
         folds = _folds(data, y, groups, as_of, n_folds, seed)
         rule_fits = _baseline_candidates(rules, kind)
@@ -316,7 +316,7 @@ def _cross_fit(
         if not len(test) or not len(train) or (not is_only_baseline and _too_little(y[train], kind)):
             continue
         rows = data.iloc[train].reset_index(drop=True)
-        part = Training(rows, y[train], encoding.learn(rows, columns), groups[train], seed)
+        part = Training(rows, y[train], encoding.fix(encoding.learn(rows, columns), rows), groups[train], seed)
         ahead = data.iloc[test]
         seen = encoding.fix(part.encoded, ahead)
         for name, model in _fit_all(offered, part, features).items():

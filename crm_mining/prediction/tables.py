@@ -6,7 +6,6 @@ before it are what is learned from.
 """
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -222,20 +221,23 @@ def _leave(fit: TargetFit, labels: Mapping[str, str]) -> dict[str, pd.DataFrame]
 
 def _stored(part: str, table: pd.DataFrame, target: str) -> pd.DataFrame:
     """Write each row as JSON, numbers to the last digit; what is not finite is null."""
-    names = [name for name in table.columns if name != "target"]
-    values = zip(*(map(_plain, table[name].tolist()) for name in names), strict=True)
-    rows = [json.dumps(dict(zip(names, row, strict=True))) for row in values]
+    rows = [
+        json.dumps({name: _plain(value) for name, value in row.items() if name != "target"})
+        for row in table.to_dict("records")
+    ]
     return pd.DataFrame({"target": target, "part": part, "position": range(len(rows)), "row": rows})
 
 
 def _plain(value: Any) -> Any:
     if value is None or value is pd.NA:
         return None
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if isinstance(value, bool | int) else str(value)
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return str(value)
 
 
 def _restore(fits: duckdb.DuckDBPyRelation, day: date) -> dict[str, tuple[TargetFit, pd.DataFrame]]:
