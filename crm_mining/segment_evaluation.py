@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
-from threadpoolctl import threadpool_limits
 
 from crm_mining.identity_evaluation import COLUMNS
 from crm_mining.segments import CONSTANT, TOO_FEW, read_segments, wide_inputs
+from crm_mining.threads import one_thread
 
 MODEL, NAIVE = "customer_segments", "baseline_naive_refit"
 #: Customers of an as-of date that are looked at: the first by customer_id, which is a hash.
@@ -85,7 +85,7 @@ def evaluate_segments(
             fixed = (
                 segments[before].assign(values)[0][both] if segments[before].features == segments[day].features else was
             )
-            with threadpool_limits(1):
+            with one_thread():
                 anew = KMeans(len(segments[day].keys), n_init=1, random_state=SEED + day.toordinal())
                 naive = anew.fit_predict(segments[day].scaled(values))[both] + 1
             share = float((fixed == was).mean())

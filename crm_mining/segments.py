@@ -22,9 +22,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
-from threadpoolctl import threadpool_limits
 
 from crm_mining.progress import Progress
+from crm_mining.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -174,7 +174,7 @@ def find_segments(
 def _go_on(values: FloatArray, last: Segments) -> Segments | None:
     """Move the last centroids to where their customers are now; None when they no longer hold."""
     scaled = last.scaled(values)
-    with threadpool_limits(1):
+    with one_thread():
         fitted = KMeans(len(last.keys), init=last.centroids, n_init=1, max_iter=300).fit(scaled)
     centroids = np.asarray(fitted.cluster_centers_, dtype="float64")
     pairs = linear_sum_assignment(cdist(last.centroids, centroids))[1]
@@ -249,7 +249,7 @@ def choose_k(
     sample = np.sort(draw.choice(n, min(n, _N_SILHOUETTE), replace=False))
     boots = [draw.integers(0, n, n) for _ in range(_N_BOOTSTRAP)]
     rows, labels_of = [], {}
-    with threadpool_limits(1):
+    with one_thread():
         for k in range(k_range[0], k_range[1] + 1):
             fitted = KMeans(k, n_init=_N_STARTS, random_state=seed).fit(scaled)
             labels = labels_of[k] = np.asarray(fitted.labels_, dtype="int64")

@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from threadpoolctl import threadpool_limits
 
 from crm_mining.identity_evaluation import COLUMNS
+from crm_mining.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -108,7 +108,7 @@ def estimate_effects(known: pd.DataFrame, asked: pd.DataFrame) -> Effects:
         mean = np.full(n, round(float(transformed.mean()), 9))
         return Effects(mean, mean, np.full(n, y[treated].mean()), "mean")
     x, asked_x = _matrices(known, asked)
-    with threadpool_limits(limits=1):
+    with one_thread():
         with_message, without = (
             LogisticRegression(C=C, max_iter=500).fit(x[treated == arm], y[treated == arm]) for arm in (True, False)
         )

@@ -360,7 +360,7 @@ def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Order
                 continue
             if min(p, q, seasonal_p, seasonal_q) < 0:
                 continue
-            found = fit(p, q, seasonal_p, seasonal_q, has_constant)
+            found = fit(p, q, seasonal_p, seasonal_q, bool(has_constant))
             if found is not None and found.aicc < best.aicc - 1e-9:
                 best, improved = found, True
                 break

@@ -191,7 +191,8 @@ def blend(panel: Panel) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
         here = may_be_used & np.isfinite(panel.tested[:, test]).all(axis=2)
         own = weigh(errors[:, np.arange(n_tests) != test], here)
         # Where the blend has nothing at a cut-off, the naive forecast would have been shipped.
-        tested[:, test] = np.where(here.any(axis=1)[:, None], _combined(own, panel.tested[:, test]), naive[:, test])
+        has_blend: BoolArray = np.any(here, axis=1)
+        tested[:, test] = np.where(has_blend[:, None], _combined(own, panel.tested[:, test]), naive[:, test])
     ahead = _combined(weights, panel.ahead)
     is_thumb = ~panel.is_modelled & np.isfinite(panel.ahead[:, _THUMB]).all(axis=1)
     thumb = panel.tested[:, :, _THUMB]
@@ -213,7 +214,8 @@ def blend(panel: Panel) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
 
 def _only(method: int) -> FloatArray:
     """Weights of one method alone."""
-    return np.eye(len(ALL_METHODS))[method]
+    alone: FloatArray = np.eye(len(ALL_METHODS))[method]
+    return alone
 
 
 def worse_than_naive(panel: Panel, tested: FloatArray) -> BoolArray:
@@ -318,7 +320,8 @@ def intervals(panel: Panel, tested: FloatArray) -> tuple[FloatArray, FloatArray]
         squares = _mean(known**2, 2)
         n = np.isfinite(squares).sum(axis=1)
         own = np.where(np.isfinite(squares), squares, 0.0).sum(axis=1)
-        return np.sqrt((own + _PRIOR_TESTS * of_all**2) / (n + _PRIOR_TESTS))
+        shrunk: FloatArray = np.sqrt((own + _PRIOR_TESTS * of_all**2) / (n + _PRIOR_TESTS))
+        return shrunk
 
     ratios = np.full_like(relative, np.nan)
     of_others = np.zeros((n_series, n_tests))

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -160,7 +161,9 @@ def forecasts_from_tables(
         by_key = {table.series.key: table for table in own}
         here = rows[rows["series_id"].isin(list(by_key))]
         pairs = here[["series_id", "cutoff_date"]].drop_duplicates()
-        known = [by_key[key].at(date.date()) for key, date in pairs.itertuples(index=False)]
+        known = pd.Series(
+            [by_key[key].at(date.date()) for key, date in pairs.itertuples(index=False)], pairs.index, dtype="Int64"
+        )
         here = here.merge(
             pairs.assign(n_known=known).dropna().astype({"n_known": "int64"}), on=["series_id", "cutoff_date"]
         )
@@ -232,6 +235,6 @@ def _with_stored(table: _Table, stored: pd.DataFrame | None, horizon: int, refit
     return Series(series.key, series.values, series.period, starts, frozenset(done))
 
 
-def _orders(row: "pd.Series[object]") -> Orders:
+def _orders(row: "pd.Series[Any]") -> Orders:
     values = {name: row[name] for name in ORDER_COLUMNS}
     return Orders(**{k: bool(v) if k == "has_constant" else int(str(v).split(".")[0]) for k, v in values.items()})  # type: ignore[arg-type]

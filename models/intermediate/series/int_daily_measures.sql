@@ -54,14 +54,41 @@ pipeline as (
 
 measures as (
     {% for measure in ['revenue', 'orders', 'units'] %}
-    select '{{ measure }}' as measure, dimension, member, measured_date, {{ measure }} as value from sales
+    select
+'{{ measure }}' as measure,
+dimension,
+member,
+measured_date,
+{{ measure }} as value
+from sales
     union all
     {% endfor %}
-    select 'new_customers', 'total', 'total', measured_date, count(*)::decimal(18, 4) from first_purchases group by measured_date
+    select
+'new_customers',
+'total',
+'total',
+measured_date,
+count(*)::decimal(18, 4)
+from first_purchases
+group by measured_date
     union all
-    select 'pipeline', 'total', 'total', measured_date, sum(coalesce(amount, 0))::decimal(18, 4) from pipeline group by measured_date
+    select
+'pipeline',
+'total',
+'total',
+measured_date,
+sum(coalesce(amount, 0))::decimal(18, 4)
+from pipeline
+group by measured_date
     union all
-    select 'tickets', 'total', 'total', opened_at::date, count(*)::decimal(18, 4) from tickets group by opened_at::date
+    select
+'tickets',
+'total',
+'total',
+opened_at::date,
+count(*)::decimal(18, 4)
+from tickets
+group by opened_at::date
 )
 
 select * from measures

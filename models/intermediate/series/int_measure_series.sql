@@ -15,8 +15,8 @@ known as (
     from measures
     inner join horizon on measures.measured_date <= horizon.as_of_date
     inner join (
-        {% for frequency, dimensions in var('forecast_dimensions').items() %}
-        select '{{ frequency }}' as frequency, unnest({{ dimensions }}) as dimension
+        {% for frequency in var('forecast_dimensions') %}
+        select '{{ frequency }}' as frequency, unnest({{ var('forecast_dimensions')[frequency] }}) as dimension
         {% if not loop.last %}union all{% endif %}
         {% endfor %}
     ) as frequencies on measures.dimension = frequencies.dimension
