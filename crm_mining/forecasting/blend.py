@@ -188,7 +188,7 @@ def blend(panel: Panel) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
     naive = panel.tested[:, :, _NAIVE]
     tested = naive.copy()
     for test in range(n_tests):
-        here = may_be_used & np.isfinite(panel.tested[:, test]).all(axis=2)
+        here = np.asarray(may_be_used & np.isfinite(panel.tested[:, test]).all(axis=2))
         own = weigh(errors[:, np.arange(n_tests) != test], here)
         # Where the blend has nothing at a cut-off, the naive forecast would have been shipped.
         tested[:, test] = np.where(here.any(axis=1)[:, None], _combined(own, panel.tested[:, test]), naive[:, test])
@@ -196,7 +196,7 @@ def blend(panel: Panel) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
     is_thumb = ~panel.is_modelled & np.isfinite(panel.ahead[:, _THUMB]).all(axis=1)
     thumb = panel.tested[:, :, _THUMB]
     has_thumb = is_thumb[:, None] & np.isfinite(thumb).all(axis=2)
-    tested = np.where(has_thumb[:, :, None], thumb, tested)
+    tested = np.where(np.asarray(has_thumb)[:, :, None], thumb, tested)
     ahead[is_thumb] = panel.ahead[is_thumb, _THUMB]
     weights[is_thumb] = _only(_THUMB)
     # As much of the blend as is no worse than the naive forecast.
@@ -213,7 +213,7 @@ def blend(panel: Panel) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
 
 def _only(method: int) -> FloatArray:
     """Weights of one method alone."""
-    return np.eye(len(ALL_METHODS))[method]
+    return np.asarray(np.eye(len(ALL_METHODS))[method])
 
 
 def worse_than_naive(panel: Panel, tested: FloatArray) -> BoolArray:
@@ -318,7 +318,7 @@ def intervals(panel: Panel, tested: FloatArray) -> tuple[FloatArray, FloatArray]
         squares = _mean(known**2, 2)
         n = np.isfinite(squares).sum(axis=1)
         own = np.where(np.isfinite(squares), squares, 0.0).sum(axis=1)
-        return np.sqrt((own + _PRIOR_TESTS * of_all**2) / (n + _PRIOR_TESTS))
+        return np.asarray(np.sqrt((own + _PRIOR_TESTS * of_all**2) / (n + _PRIOR_TESTS)))
 
     ratios = np.full_like(relative, np.nan)
     of_others = np.zeros((n_series, n_tests))
