@@ -191,12 +191,14 @@ def blend(panel: Panel) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
         here = np.asarray(may_be_used & np.isfinite(panel.tested[:, test]).all(axis=2))
         own = weigh(errors[:, np.arange(n_tests) != test], here)
         # Where the blend has nothing at a cut-off, the naive forecast would have been shipped.
-        tested[:, test] = np.where(here.any(axis=1)[:, None], _combined(own, panel.tested[:, test]), naive[:, test])
+        tested[:, test] = np.where(
+            np.any(here, axis=1, keepdims=True), _combined(own, panel.tested[:, test]), naive[:, test]
+        )
     ahead = _combined(weights, panel.ahead)
     is_thumb = ~panel.is_modelled & np.isfinite(panel.ahead[:, _THUMB]).all(axis=1)
     thumb = panel.tested[:, :, _THUMB]
-    has_thumb = is_thumb[:, None] & np.isfinite(thumb).all(axis=2)
-    tested = np.where(np.asarray(has_thumb)[:, :, None], thumb, tested)
+    has_thumb: BoolArray = np.asarray(is_thumb[:, None] & np.isfinite(thumb).all(axis=2))
+    tested = np.where(has_thumb[:, :, None], thumb, tested)
     ahead[is_thumb] = panel.ahead[is_thumb, _THUMB]
     weights[is_thumb] = _only(_THUMB)
     # As much of the blend as is no worse than the naive forecast.

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -162,7 +163,8 @@ def forecasts_from_tables(
         pairs = here[["series_id", "cutoff_date"]].drop_duplicates()
         known = [by_key[key].at(date.date()) for key, date in pairs.itertuples(index=False)]
         here = here.merge(
-            pairs.assign(n_known=known).dropna().astype({"n_known": "int64"}), on=["series_id", "cutoff_date"]
+            pairs.assign(n_known=np.array(known, dtype="float64")).dropna().astype({"n_known": "int64"}),
+            on=["series_id", "cutoff_date"],
         )
         one_each = [table.series for table in own]
         panel = assemble(one_each, here, horizon)
@@ -232,6 +234,6 @@ def _with_stored(table: _Table, stored: pd.DataFrame | None, horizon: int, refit
     return Series(series.key, series.values, series.period, starts, frozenset(done))
 
 
-def _orders(row: "pd.Series[object]") -> Orders:
+def _orders(row: "pd.Series[Any]") -> Orders:
     values = {name: row[name] for name in ORDER_COLUMNS}
     return Orders(**{k: bool(v) if k == "has_constant" else int(str(v).split(".")[0]) for k, v in values.items()})  # type: ignore[arg-type]
