@@ -342,7 +342,7 @@ def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Order
         starts += [(0, 0, 0, 0, may_have_constant), (1, 0, both, 0, may_have_constant)]
         starts += [(0, 1, 0, both, may_have_constant)]
         starts += [(0, 0, 0, 0, False)] if may_have_constant else []
-    fits = [found for found in (fit(*one) for one in starts) if found is not None]
+    fits = [found for found in (fit(*one[:4], bool(one[4])) for one in starts) if found is not None]
     if not fits:
         return None
     best = min(fits, key=lambda found: found.aicc)

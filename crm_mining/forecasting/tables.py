@@ -165,7 +165,8 @@ def forecasts_from_tables(
             [by_key[key].at(date.date()) for key, date in pairs.itertuples(index=False)], pairs.index, dtype="Int64"
         )
         here = here.merge(
-            pairs.assign(n_known=known).dropna().astype({"n_known": "int64"}), on=["series_id", "cutoff_date"]
+            pairs.assign(n_known=np.array(known, dtype="float64")).dropna().astype({"n_known": "int64"}),
+            on=["series_id", "cutoff_date"],
         )
         one_each = [table.series for table in own]
         panel = assemble(one_each, here, horizon)
