@@ -64,6 +64,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckD
             "--select",
             "+path:models/marts/core",
             "+path:models/marts/quality",
+            "--indirect-selection",
+            "cautious",
         ],
         CRM_WAREHOUSE=str(folder / "warehouse.duckdb"),
         DBT_PROJECT_DIR=str(PROJECT),
