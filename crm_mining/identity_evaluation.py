@@ -9,6 +9,8 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from crm_mining.threads import one_thread
+
 FloatArray = npt.NDArray[np.float64]
 
 COLUMNS = {
@@ -131,7 +133,8 @@ def _metrics(customer: npt.NDArray[np.int64], person: npt.NDArray[np.int64]) -> 
     np.add.at(by_person, cells["person"].to_numpy(), terms)
     draws = np.random.default_rng(SEED).multinomial(n_persons, np.full(n_persons, 1 / n_persons), size=N_RESAMPLES)
     value = _ratios(by_person.sum(axis=0, keepdims=True))
-    resampled = _ratios(draws @ by_person)
+    with one_thread():
+        resampled = _ratios(draws @ by_person)
     found = {
         name: (float(v[0]), *(float(q) for q in np.quantile(resampled[name], [0.025, 0.975])))
         for name, v in value.items()

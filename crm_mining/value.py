@@ -34,6 +34,7 @@ from scipy.special import betaln, digamma, expit, gammaln
 from scipy.stats import rankdata
 
 from crm_mining.progress import Progress
+from crm_mining.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -654,6 +655,7 @@ def _check_horizon(horizon: float) -> None:
 # ------------------------------------------------------------------------------------------------------------- tables
 
 
+@one_thread()
 def fit_value(customers: pd.DataFrame) -> pd.DataFrame:
     """Fit all three models and choose between the first two.
 
