@@ -54,7 +54,8 @@ measured as (
         -- Of a constant there is neither, and of fewer than four values no kurtosis.
         case when min(described.value) < max(described.value) then round(skewness(described.value order by described.value), 6) end as skewness,
         case
-            when min(described.value) < max(described.value) and count(described.value) > 3 then round(kurtosis(described.value order by described.value), 6)
+            when min(described.value) < max(described.value) and count(described.value) > 3
+                then round(kurtosis(described.value order by described.value), 6)
         end as kurtosis
     from members
     inner join described on members.customer_id = described.customer_id
