@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from crm_mining.identity_evaluation import COLUMNS
+from crm_mining.identity_evaluation import COLUMNS, read_truth, sole_persons
 from crm_mining.segments import CONSTANT, TOO_FEW, read_segments, wide_inputs
 from crm_mining.threads import one_thread
 
@@ -113,12 +113,7 @@ def _against_groups(
     record_persons: Path,
     persons: Path,
 ) -> list[tuple[str, str, str, str, float, float, float, float]]:
-    records, people = (
-        (pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype="str")).astype("str")
-        for path in (record_persons, persons)
-    )
-    known = sources.df().merge(records, on=["source_table", "source_key"])[["customer_id", "person_id"]]
-    known = known.drop_duplicates().drop_duplicates("customer_id", keep=False).merge(people, on="person_id")
+    known = sole_persons(sources, record_persons).merge(read_truth(persons), on="person_id")
     bought = inputs.filter(f"clustering = 'needs' and as_of_date = '{day}'").aggregate(
         "customer_id, arg_max(feature, (value, feature)) as favourite", "customer_id"
     )

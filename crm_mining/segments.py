@@ -24,6 +24,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from crm_mining.progress import Progress
+from crm_mining.refits import check_refit
 from crm_mining.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
@@ -33,7 +34,6 @@ IntArray = npt.NDArray[np.int64]
 #: structure
 #: has changed), too_few and constant (one segment of all).
 FITTED, KEPT, CHANGED, TOO_FEW, CONSTANT = "fitted", "kept", "changed", "too_few", "constant"
-REFITS = ("auto", "always", "never")
 #: Below so many customers for each cluster nothing is cut.
 MIN_CUSTOMERS_PER_SEGMENT = 10
 #: A cluster with a smaller share has emptied.
@@ -369,8 +369,7 @@ def fit_from_tables(
     ValueError
         When a parameter is outside its range; the message names it.
     """
-    if refit not in REFITS:
-        raise ValueError(f"refit is {refit!r}; allowed: {', '.join(REFITS)}")
+    check_refit(refit)
     if len(k_range) != 2:
         raise ValueError(f"segment_range is {list(k_range)}; allowed: two numbers, least and greatest")
     if sample_customers < 1:

@@ -478,17 +478,3 @@ def _integrate(y: FloatArray, ahead: FloatArray, orders: Orders) -> FloatArray:
             past[s + i] = past[i] + value
         ahead = past[s:]
     return np.asarray(ahead)
-
-
-def psi_weights(fit: ArimaFit, horizon: int) -> FloatArray:
-    """Weights of past errors in the value, shape (horizon,): squares summed up and times sigma2 give the variances."""
-    orders = fit.orders
-    ar = np.convolve(_lag_polynomial(-fit.ar, 1), _lag_polynomial(-fit.seasonal_ar, orders.period))
-    for _ in range(orders.d):
-        ar = np.convolve(ar, [1.0, -1.0])
-    for _ in range(orders.seasonal_d):
-        ar = np.convolve(ar, _lag_polynomial(np.array([-1.0]), orders.period))
-    ma = np.convolve(_lag_polynomial(fit.ma, 1), _lag_polynomial(fit.seasonal_ma, orders.period))
-    impulse = np.zeros(horizon)
-    impulse[0] = 1.0
-    return np.asarray(lfilter(ma, ar, impulse))

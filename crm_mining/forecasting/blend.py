@@ -20,7 +20,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 ALL_METHODS = (*METHODS, RULE_OF_THUMB)
 _NAIVE, _THUMB = ALL_METHODS.index(NAIVE), ALL_METHODS.index(RULE_OF_THUMB)
-BLEND, NONE = "blend", "none"
+NONE = "none"
 LEVELS = (0.80, 0.95)
 _NORMAL = (1.2815515655446004, 1.959963984540054)
 #: How far a series' own errors are drawn towards what they are for all series: two or three cut-offs say little. Chosen

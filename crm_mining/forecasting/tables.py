@@ -7,7 +7,6 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -23,10 +22,10 @@ from crm_mining.forecasting.panel import (
     shipped_rows,
 )
 from crm_mining.progress import Progress
+from crm_mining.refits import check_refit
 
 #: Observations in a season.
 PERIODS = {"month": 12, "week": 52}
-REFITS = ("auto", "always", "never")
 SERIES_COLUMNS = "series_id, measure, frequency, dimension, member, period_end_date, value"
 #: Measures that can be summed over the members of every dimension; an order has products of several categories.
 NOT_ADDITIVE = (("orders", "category"),)
@@ -47,7 +46,6 @@ FORECAST_SCHEMA = pa.schema(
         ("is_fallback", pa.bool_()), ("reconciliation", pa.string()), ("scale", pa.float64()), ("status", pa.string()),
     ]
 )  # fmt: skip
-Dates = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -101,8 +99,7 @@ def candidates_from_tables(
     ValueError
         When ``refit`` or a horizon is not allowed; the message names both.
     """
-    if refit not in REFITS:
-        raise ValueError(f"refit is {refit!r}; allowed: {', '.join(REFITS)}")
+    check_refit(refit)
     tables = _read(series, horizons)
     known = _known(stored, refit)
     asked = [_with_stored(table, known.get(table.series.key), horizons[table.frequency], refit) for table in tables]

@@ -418,7 +418,8 @@ def walk(
     column = np.zeros(len(nodes), dtype="int64")
     column[inner] = [column_of[name] for name in names]
     place = {f: i for i, f in enumerate(by_feature or [])}
-    slot = np.array([place.get(str(columns["feature"].iloc[c]), 0) for c in column], dtype="int64")
+    slot_of_column = np.array([place.get(str(feature), 0) for feature in columns["feature"]], dtype="int64")
+    slot = slot_of_column[column]
     threshold, missing_left = nodes["threshold"].to_numpy(), nodes["is_missing_left"].to_numpy()
     left, right, value = (nodes[name].to_numpy() for name in ("left_node", "right_node", "value"))
     starts = np.flatnonzero(np.r_[True, np.diff(nodes["tree"].to_numpy()) != 0])

@@ -8,7 +8,7 @@ the best baseline's (ROC area; root mean squared error for amounts), out of fold
 the baseline is used, and the status says so.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -193,12 +193,6 @@ def predict(fit: TargetFit, frame: pd.DataFrame, *, model: str | None = None) ->
     """Predict probabilities or amounts, shape (n,), by the model in use or a named one."""
     chosen = fit.models[model or fit.used]
     return chosen.prediction(chosen.raw(fit.encoded, frame))
-
-
-def predict_batches(fit: TargetFit, batches: Iterator[pd.DataFrame]) -> Iterator[FloatArray]:
-    """Predict batch after batch, so that memory depends on the size of a batch alone."""
-    for batch in batches:
-        yield predict(fit, batch)
 
 
 def _prepare(

@@ -20,14 +20,12 @@ from crm_mining.prediction.encoding import as_numbers
 from crm_mining.prediction.models import NODE_COLUMNS, TERM_COLUMNS
 from crm_mining.prediction.selection import CLASSIFICATION, Baselines, TargetFit
 from crm_mining.progress import Progress
+from crm_mining.refits import check_refit
 from crm_mining.threads import one_thread
 
-#: When to fit: where the last closed window has no fit yet, in any case, not at all.
-REFITS = ("auto", "always", "never")
 WINDOW_DAYS = 90
 KEYS = ["customer_id", "as_of_date"]
-#: What a fit leaves, one row of the table of fits each; ``row`` is the JSON object of its columns.
-PARTS = ("fit", "term", "segment", "node", "point", "evidence", "rule", "metric", "decile", "bin", "confusion")
+#: One row per row of what a fit leaves (see :func:`_leave`); ``row`` is the JSON object of its columns.
 FIT_SCHEMA = pa.schema(
     [
         ("fitted_as_of_date", pa.date32()), ("target", pa.string()), ("part", pa.string()), ("position", pa.int64()),
@@ -85,8 +83,7 @@ def fit_from_tables(
     ValueError
         When ``refit`` or ``max_rows`` is out of range.
     """
-    if refit not in REFITS:
-        raise ValueError(f"refit is {refit!r}; allowed: {', '.join(REFITS)}")
+    check_refit(refit)
     n_max = int(max_rows)
     if n_max < 100:
         raise ValueError(f"prediction_max_rows is {max_rows}; allowed: 100 or more")
