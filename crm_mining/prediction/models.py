@@ -79,7 +79,7 @@ class Model:
         used = self.terms["term"].tolist()
         found = np.full(len(frame), self.intercept)
         if used:
-            found += encoded.matrix(frame, used) @ self.terms["coefficient"].to_numpy()
+            found += weighted_sum(encoded.matrix(frame, used), self.terms["coefficient"].to_numpy())
         if len(self.nodes):
             found += walk(self.nodes, encoded, frame)[0]
         return found
@@ -445,6 +445,18 @@ def walk(
     return total, shares
 
 
+def weighted_sum(x: FloatArray, weights: FloatArray) -> FloatArray:
+    """Sum up columns times their weights, shape (n,).
+
+    Column by column: in the last digit a matrix product hangs on which other rows there are and where they lie in
+    memory, and a customer's score must not.
+    """
+    total = np.zeros(len(x))
+    for column, weight in zip(x.T, weights.tolist(), strict=True):
+        total += column * weight
+    return total
+
+
 def contributions(model: Model, encoded: Encoding, frame: pd.DataFrame) -> tuple[FloatArray, list[str]]:
     """Attribute raw scores to features.
 
@@ -461,9 +473,9 @@ def contributions(model: Model, encoded: Encoding, frame: pd.DataFrame) -> tuple
     if len(table):
         terms = table["term"].tolist()
         means = np.array([encoded.typical[t] for t in terms])
-        onto = np.zeros((len(terms), len(names)))
-        onto[np.arange(len(terms)), [names.index(f) for f in table["feature"]]] = table["coefficient"]
-        found += (encoded.matrix(frame, terms) - means) @ onto
+        moved = (encoded.matrix(frame, terms) - means) * table["coefficient"].to_numpy()
+        for i, feature in enumerate(table["feature"]):
+            found[:, names.index(feature)] += moved[:, i]
     if len(model.nodes):
         found += walk(model.nodes, encoded, frame, by_feature=names)[1]
     return found, names
