@@ -6,8 +6,8 @@ and Colombo 1987; with more than two states, Schwartz, Bradlow and Fader 2014, *
 characteristics*, Marketing Science 33). What is seen of a month is a count for each channel, Poisson distributed with
 mean ``rate of the state x exposure x factor of the month``, independent given the state. The exposure says how much of
 it there could have been: the part of the month that has passed, or 0 where a channel tells nothing (an answer nobody
-was
-asked for). The factor of the month is season and trade: without it a good December would look like a change of state.
+was asked for). The factor of the month is season and trade: without it a good December would look like a change of
+state.
 
 EM, its steps for the chain and its bookkeeping are those of ``hmmlearn``. Its forward-backward pass goes from customer
 to customer; here all customers are passed through month by month, those with equal months counted instead of repeated:

@@ -109,6 +109,5 @@ def test_one_month_on_nearly_all_that_can_keep_their_segment_do(
     for target in ("behaviour_segment", "needs_segment"):
         aligned, naive = of.loc[(target, "customer_segments")], of.loc[(target, "baseline_naive_refit"), "value"]
         assert aligned["baseline"] > 0.85  # as the centroids of the month before would have it
-        # The aim is three points; the sample misses it by a little (behaviour: 0.923 against 0.956).
-        assert abs(aligned["value"] - aligned["baseline"]) < 0.04
+        assert abs(aligned["value"] - aligned["baseline"]) < 0.03
         assert naive < 0.7 * aligned["value"]
