@@ -9,8 +9,6 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from crm_mining.threads import one_thread
-
 FloatArray = npt.NDArray[np.float64]
 
 COLUMNS = {
@@ -158,8 +156,8 @@ def _metrics(customer: npt.NDArray[np.int64], person: npt.NDArray[np.int64]) -> 
     np.add.at(by_person, cells["person"].to_numpy(), terms)
     draws = np.random.default_rng(SEED).multinomial(n_persons, np.full(n_persons, 1 / n_persons), size=N_RESAMPLES)
     value = _ratios(by_person.sum(axis=0, keepdims=True))
-    with one_thread():
-        resampled = _ratios(draws @ by_person)
+    # Not a matrix product: its last digit hangs on where the numbers lie in memory.
+    resampled = _ratios(np.column_stack([(draws * column).sum(axis=1) for column in by_person.T]))
     found = {
         name: (float(v[0]), *(float(q) for q in np.quantile(resampled[name], [0.025, 0.975])))
         for name, v in value.items()

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from crm_mining.identity_evaluation import COLUMNS, no_metrics, read_truth, sole_persons
-from crm_mining.threads import one_thread
 from crm_mining.value import evaluate_p_alive
 
 FloatArray = npt.NDArray[np.float64]
@@ -143,8 +142,9 @@ def measure(expected: FloatArray, actual: FloatArray, is_covered: FloatArray | N
     n = len(actual)
     counts = (np.bincount(draw.integers(0, n, n), minlength=n) for _ in range(N_RESAMPLES))
     value = _from_sums(terms.sum(axis=0, keepdims=True))
-    with one_thread():
-        resampled = _from_sums(np.array([count @ terms for count in counts]))
+    # Not a matrix product: its last digit hangs on where the numbers lie in memory.
+    columns = np.ascontiguousarray(terms.T)
+    resampled = _from_sums(np.array([(columns * count).sum(axis=1) for count in counts]))
     rows = []
     for metric, number in value.items():
         if np.isfinite(number[0]):
