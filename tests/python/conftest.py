@@ -80,13 +80,21 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
 def dbt_run_in_process(
     manifest: Manifest, folder: Path, variables: Mapping[str, Any], selection: str, command: str = "run"
 ) -> Build:
-    """Run the selected models; their vars must be such as are read when a node runs, not when the project is parsed."""
+    """Run the selected models; their vars must be such as are read when a node runs, not when the project is parsed.
+
+    Where the truth lies is one of the latter, so it is looked for beside the raw files that are given here.
+    """
     messages: list[str] = []
+    metas = [node.config.meta for node in manifest.nodes.values() if "raw_root" in node.config.meta]
     runner = dbtRunner(manifest=manifest, callbacks=[lambda event: messages.append(event.info.msg)])
     # Nobody reads the manifest of such a run, and writing it takes longer than a small run itself.
     places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs"), "--no-write-json"]
+    if command == "build":
+        places += TESTS_ONLY
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRM_WAREHOUSE", str(folder / "warehouse.duckdb"))
+        for meta in metas:
+            patch.setitem(meta, "raw_root", str(variables.get("raw_location", meta["raw_root"])))
         finished = runner.invoke(
             [command, "--quiet", "-s", *selection.split(), "--vars", json.dumps(dict(variables)), *places]
         )

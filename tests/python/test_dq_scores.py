@@ -34,15 +34,11 @@ def measured(seeded: Path, manifest: Manifest, tmp_path_factory: pytest.TempPath
     """Build the same world at each rate: (raw, clean) scores, and the number of raw values that failed."""
     scores: Scores = {}
     failures: Failures = {}
-    # Where the truth lies is read when the project is parsed; what a rate of 0 has none of, is right.
-    meta = manifest.nodes["model.crm_mining.int_known_faults"].config.meta
     for rate in RATES:
         folder = tmp_path_factory.mktemp("rate")
         generate(Parameters(customers=800, seed=17, fault_rate=rate), folder, show_progress=False)
         shutil.copy(seeded, folder / "warehouse.duckdb")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(meta, "truth_location", str(folder / "truth"))
-            build = dbt_run_in_process(manifest, folder, {"raw_location": str(folder / "raw")}, "+dq_scores_by_table")
+        build = dbt_run_in_process(manifest, folder, {"raw_location": str(folder / "raw")}, "+dq_scores_by_table")
         assert build.returncode == 0, build.output[-6000:]
         for table, dimension, raw, clean in build.query(
             "select source_table, dimension, raw_score, clean_score from marts.dq_scores_by_table"
@@ -53,6 +49,7 @@ def measured(seeded: Path, manifest: Manifest, tmp_path_factory: pytest.TempPath
             "group by all"
         ):
             failures.setdefault((table, dimension), []).append(n_failed)
+    # What a rate of 0 has none of, is right.
     for key in [key for key in scores if key[1] == "truth"]:
         scores[key].insert(0, (1.0, 1.0))
     for key in [key for key in failures if key[1] == "truth"]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import ROOT, Build, dbt_build, dbt_run_in_process, table_hashes
+from conftest import ROOT, Build, dbt_run_in_process, table_hashes
 from dbt.contracts.graph.manifest import Manifest
 
 from crm_mining.cluster_metrics import cluster_metrics
@@ -466,8 +466,8 @@ def _log(build: Build) -> list[tuple[Any, ...]]:
 def test_a_decision_merges_or_splits_and_without_it_all_is_as_before(
     cases: Build, build_models: Callable[..., Build]
 ) -> None:
-    def rebuild() -> None:
-        build_models(cases.warehouse.parent, DECISIONS, raw_location=str(cases.warehouse.parent / "raw"))
+    def rebuild(selection: str = DECISIONS) -> None:
+        build_models(cases.warehouse.parent, selection, raw_location=str(cases.warehouse.parent / "raw"))
 
     before, ids = _marts(cases), customers(cases)
     joined = ("crm:other_namesakes_in_one_city_1", "shop:other_namesakes_in_one_city_2")
@@ -484,7 +484,7 @@ def test_a_decision_merges_or_splits_and_without_it_all_is_as_before(
     assert _marts(cases) != before
 
     _decide(cases, (*reversed(joined), "same"), (*parted, "different"))
-    rebuild()
+    rebuild(CUSTOMERS)
     both = customers(cases)
     assert both[parted[0]] != both[parted[1]]
     assert {record: both[record] for record in both if record not in parted} == {
@@ -622,7 +622,7 @@ def test_the_log_adds_up_to_the_customers_of_every_day(batches: tuple[Any, ...])
 def _assert_good(build: Build) -> None:
     scores = {
         (model, metric): value
-        for model, metric, value in build.query("select model, metric, value from marts.model_metrics")
+        for model, metric, value in build.query("select model, metric, value from intermediate.int_identity_metrics")
     }
     for metric, bound in (("pairwise_f1", 0.97), ("bcubed_f1", 0.98)):
         ours = scores["identity_resolution", metric]
@@ -634,10 +634,11 @@ def test_the_sample_is_resolved_as_well_as_required(sample_build: Build) -> None
     _assert_good(sample_build)
 
 
-def test_a_world_that_nothing_was_tried_on_is_resolved_as_well(tmp_path: Path) -> None:
+def test_a_world_that_nothing_was_tried_on_is_resolved_as_well(
+    build_models: Callable[..., Build], tmp_path: Path
+) -> None:
     generate(Parameters(customers=2000, seed=211), tmp_path, show_progress=False)
-    selection = ["--resource-type", "model", "--resource-type", "seed", "-s", "+model_metrics"]
-    _assert_good(dbt_build(tmp_path / "build", {"raw_location": str(tmp_path / "raw")}, arguments=selection))
+    _assert_good(build_models(tmp_path / "build", "+int_identity_metrics", raw_location=str(tmp_path / "raw")))
 
 
 @pytest.mark.parametrize(("name", "bound"), [("febrl1", 0.998), ("febrl3", 0.998), ("fake_1000", 0.94)])

@@ -1,5 +1,6 @@
 """Raw files as they really come: what can be read is read, what can't is told or rejected, and nothing is lost."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,9 @@ def test_modules_not_in_use_are_empty_and_everything_builds(battered: Build) -> 
     assert battered.query("select count(*), sum(net_amount)::double from marts.fct_orders") == [(2, 60.0)]
 
 
-def test_parquet_with_types_of_its_own_gives_the_marts_of_text(tmp_path: Path) -> None:
+def test_parquet_with_types_of_its_own_gives_the_marts_of_text(
+    seeded: Path, manifest: Manifest, tmp_path: Path
+) -> None:
     text = write_shop(tmp_path / "text")
     types = {
         "quantity": "integer",
@@ -122,14 +125,13 @@ def test_parquet_with_types_of_its_own_gives_the_marts_of_text(tmp_path: Path) -
                     ) to '{parts / f"{part}.parquet"}' (format parquet)"""
                 )
     query = "select * from marts.fct_order_lines order by all"
-    built = [
-        dbt_build(
-            tmp_path / place,
-            SHOP | {"raw_location": str(tmp_path / place)},
-            arguments=["--resource-type", "model", "--resource-type", "seed", "-s", "+fct_order_lines"],
-        )
-        for place in ("text", "typed")
-    ]
+    built = []
+    for place in ("text", "typed"):
+        folder = tmp_path / f"from_{place}"
+        folder.mkdir()
+        shutil.copy(seeded, folder / "warehouse.duckdb")
+        variables = SHOP | {"raw_location": str(tmp_path / place)}
+        built.append(dbt_run_in_process(manifest, folder, variables, "+fct_order_lines"))
     assert built[0].query(query) == built[1].query(query)
     assert len(built[0].query(query)) == 3
 
