@@ -15,8 +15,12 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
+from crm_mining import keys
+from crm_mining.warehouse import CATALOG, attach, connect, is_encrypted, load_encryption
+
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "seeds" / "sample"
+PII_KEY = "key-of-the-tests-and-of-nothing-else"
 TESTS_ONLY = ["--exclude-resource-type", "unit_test"]
 
 
@@ -30,7 +34,7 @@ class Build:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one query on the warehouse."""
-        with duckdb.connect(str(self.warehouse), read_only=True) as con:
+        with connect(self.warehouse) as con:
             return con.execute(sql).fetchall()
 
 
@@ -88,6 +92,7 @@ def dbt_run_in_process(
         finished = runner.invoke([command, "--quiet", "-s", selection, "--vars", json.dumps(dict(variables)), *places])
     if DuckDBConnectionManager._ENV is not None:  # dbt keeps it for the next run, and nobody else could read the file
         DuckDBConnectionManager._ENV.close()
+        DuckDBConnectionManager._ENV._plugins["dbt_plugin"].lock.release()
         DuckDBConnectionManager._ENV = None
     return Build(
         folder / "warehouse.duckdb", 0 if finished.success else 1, "\n".join([*messages, str(finished.exception or "")])
@@ -104,14 +109,24 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Build the bundled sample, once for all tests."""
-    return dbt_build(tmp_path_factory.mktemp("sample"), {"raw_location": str(SAMPLE / "raw")})
+    keys = {"CRM_PII_KEY": PII_KEY}
+    return dbt_build(tmp_path_factory.mktemp("sample"), {"raw_location": str(SAMPLE / "raw")}, environment=keys)
+
+
+def open_to_write(warehouse: Path) -> duckdb.DuckDBPyConnection:
+    """Open a warehouse to change it, encrypted or not."""
+    con = duckdb.connect()
+    load_encryption(con)
+    attach(con, warehouse, CATALOG, keys.needed(keys.WAREHOUSE_KEY, "a test") if is_encrypted(warehouse) else None)
+    con.execute(f"use {CATALOG}")
+    return con
 
 
 def table_hashes(
     warehouse: Path, schemas: tuple[str, ...] = ("marts", "intermediate")
 ) -> dict[str, tuple[int, int | None]]:
     """Per table its number of rows and the sum of its rows' hashes: equal for equal content in any order."""
-    with duckdb.connect(str(warehouse), read_only=True) as con:
+    with connect(warehouse) as con:
         names = con.execute(
             "select schema_name || '.' || table_name from duckdb_tables() "
             "where schema_name in (select unnest(?)) order by all",
