@@ -16,22 +16,9 @@ from typing import Any
 
 import duckdb
 
-from crm_mining import keys, warehouse
+from crm_mining import erasure, keys, warehouse
 from crm_mining.publish import content_hash
 
-#: Tables that no build can make again from raw data: what was decided, measured, fitted or published on earlier days.
-IRREPLACEABLE = {
-    "marts.customer_merges": "identity events",
-    "marts.dq_runs": "quality history",
-    "marts.dq_scores": "quality history",
-    "marts.dq_profiles": "quality history",
-    "marts.dq_distributions": "quality history",
-    "marts.dq_distribution_shifts": "quality history",
-    "marts.dq_test_results": "test history",
-    "marts.value_terms": "stored fits",
-    "intermediate.int_value_scores": "scores of earlier days",
-    "operations.publish_log": "what was published",
-}
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9]{3}")
 _CONTENT = "warehouse.duckdb"
 _MANIFEST = "manifest.json"
@@ -152,10 +139,12 @@ def restore(folder: Path, name: str, file: Path) -> Path | None:
     ------
     BackupError
         When the backup is not as its manifest says. The warehouse is then untouched: it gives way by one rename after
-        every table of the restored file has been compared.
+        every table of the restored file has been compared, and who was forgotten meanwhile is forgotten in it, too.
     """
     with warehouse.locked(file), _scratch(file.resolve().parent) as staged:
-        _restore_to(folder, name, staged / _CONTENT, encryption=keys.from_environment(keys.WAREHOUSE_KEY))
+        encryption = keys.from_environment(keys.WAREHOUSE_KEY)
+        _restore_to(folder, name, staged / _CONTENT, encryption)
+        erasure.forget(staged / _CONTENT, erasure.Ledger(file), encryption)
         _sync(staged)
         before = None
         if file.exists():
@@ -315,7 +304,7 @@ def _describe(folder: Path, name: str) -> str:
         tables = manifest_of(folder, name)["tables"]
     except BackupError as error:
         return str(error)
-    kept = [table for table in IRREPLACEABLE if table in tables]
+    kept = [table for table in warehouse.IRREPLACEABLE if table in tables]
     n_rows = sum(int(said.split("-")[0], 16) for said in tables.values())
     return f"{name}  {len(tables)} tables, {n_rows:,} rows, {len(kept)} tables that can't be built again"
 

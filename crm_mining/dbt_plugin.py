@@ -12,7 +12,7 @@ from dbt_common.events.functions import fire_event
 from dbt_common.events.types import Note
 from duckdb_extensions import import_extension
 
-from crm_mining import keys, masking, publish, warehouse
+from crm_mining import erasure, keys, masking, publish, warehouse
 
 POSTGRES_VARIABLE = "CRM_RAW_POSTGRES"
 ALIAS = "raw_postgres"
@@ -35,6 +35,7 @@ class Plugin(BasePlugin):
         self.warehouse = Path(plugin_config["warehouse"])
         self.encrypted = str(plugin_config.get("encrypted", False)).lower() == "true"
         self.when_locked = str(plugin_config.get("when_locked", "wait"))
+        self.erasure_requests = Path(plugin_config["erasure_requests"])
         self.lock = warehouse.Lock(self.warehouse)
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
@@ -46,6 +47,10 @@ class Plugin(BasePlugin):
             raise keys.KeyRefusedError(
                 f"{self.warehouse} is encrypted; build it with CRM_TARGET=secure (dbt: --target secure)"
             )
+        self.forgotten = erasure.before_build(
+            self.warehouse, erasure.requests(self.erasure_requests), publish.default_folder(self.warehouse),
+            keys.from_environment(keys.WAREHOUSE_KEY) if self.encrypted else None, say,
+        )  # fmt: skip
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Once per process: attach what is to be attached, then shut what can be shut."""
@@ -66,6 +71,7 @@ class Plugin(BasePlugin):
         if self.encrypted:
             cursor.execute(f"use {warehouse.CATALOG}")
         masking.prepare(cursor)
+        cursor.execute("set variable crm_forgotten = ?", [self.forgotten])
 
     def store(self, target_config: TargetConfig) -> None:
         """Publish the marts; called by the macro publish_marts when every node of a whole build has passed."""

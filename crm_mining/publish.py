@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from crm_mining import keys, masking, warehouse
+from crm_mining.erasure import STALE
 
 #: What readers open, beside the folder ``parquet``. All are links into ``current``, the link to one generation.
 PUBLISHED = "crm_marts.duckdb"
@@ -101,7 +102,7 @@ def publish(
     run : Run
         What was built.
     keep : int
-        So many generations stay, this one included.
+        So many generations stay, this one included; it alone when somebody was forgotten since the last.
     in_clear : bool
         Write the marts unmasked, too, into a file encrypted with ``CRM_PUBLISH_KEY``.
     say : callable
@@ -135,7 +136,8 @@ def publish(
     if publish_key:
         _write(con, staged / IN_CLEAR, {table: f"select * from {table}" for table in tables}, None, publish_key)
     current = current_generation(folder)
-    same = current is not None and _is_same(con, current, hashes) and in_clear == (folder / CURRENT / IN_CLEAR).exists()
+    stale = (folder / STALE).exists()  # somebody was forgotten, whom earlier generations know
+    same = current is not None and not stale and _is_same(con, current, hashes) and in_clear == (folder / CURRENT / IN_CLEAR).exists()
     _record(con, run, current if same and current is not None else generation, hashes)
     if same and current is not None:
         shutil.rmtree(staged)
@@ -147,7 +149,8 @@ def publish(
     staged.rename(place)
     _sync_folder(place.parent)
     show(folder, generation)
-    _drop_oldest(folder, keep)
+    _drop_oldest(folder, 1 if stale else keep)
+    (folder / STALE).unlink(missing_ok=True)
     say(f"published: generation {generation}, {len(tables)} marts, {folder / PUBLISHED}")
     return generation
 

@@ -17,6 +17,17 @@ from crm_mining import keys
 
 #: The catalog's name, in which the views of the warehouse name their tables.
 CATALOG = "warehouse"
+#: Tables that no build can make again from raw data: what was decided, measured, fitted or published on earlier days.
+IRREPLACEABLE = {
+    "marts.customer_merges": "identity events",
+    "marts.dq_runs": "quality history",
+    "marts.dq_scores": "quality history",
+    "marts.dq_profiles": "quality history",
+    "marts.dq_distributions": "quality history",
+    "marts.dq_test_results": "test history",
+    "marts.value_terms": "stored fits",
+    "operations.publish_log": "what was published",
+}
 #: What a second build does: wait for the first, or end at once.
 WHEN_LOCKED = ("wait", "end")
 
