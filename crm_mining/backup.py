@@ -61,7 +61,12 @@ def create(file: Path, folder: Path) -> str:
             if copied != _hashes(con, warehouse.CATALOG):
                 raise BackupError(f"{file} was not copied faithfully")
             con.execute("detach backup")
-        manifest = {"format": _FORMAT, "duckdb": duckdb.__version__, "sha256": _sha256(staged / _CONTENT), "tables": copied}
+        manifest = {
+            "format": _FORMAT,
+            "duckdb": duckdb.__version__,
+            "sha256": _sha256(staged / _CONTENT),
+            "tables": copied,
+        }
         _write_manifest(staged, manifest, key)
         name = _free_name(folder)
         _sync(staged)
@@ -198,7 +203,11 @@ def _restore_to(folder: Path, name: str, target: Path, encryption: str | None) -
         con.execute(f"copy from database backup to {warehouse.CATALOG}")
         restored = _hashes(con, warehouse.CATALOG)
         con.execute(f"checkpoint {warehouse.CATALOG}")
-    wrong = sorted(table for table in restored.keys() | manifest["tables"].keys() if restored.get(table) != manifest["tables"].get(table))
+    wrong = sorted(
+        table
+        for table in restored.keys() | manifest["tables"].keys()
+        if restored.get(table) != manifest["tables"].get(table)
+    )
     if wrong:
         raise BackupError(f"{name}: not as they were: {', '.join(wrong)}")
     return len(restored)
@@ -317,7 +326,10 @@ def main() -> None:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("create", help="copy the warehouse, encrypted and signed")
     verbs.add_parser("list", help="what is kept")
-    for verb, said in (("verify", "restore it into a scratch place and compare every table"), ("restore", "swap it in")):
+    for verb, said in (
+        ("verify", "restore it into a scratch place and compare every table"),
+        ("restore", "swap it in"),
+    ):
         chosen = verbs.add_parser(verb, help=said)
         chosen.add_argument("name", nargs="?", help="the newest when left out")
     pruned = verbs.add_parser("prune", help="remove old backups")
@@ -335,7 +347,9 @@ def main() -> None:
             print(f"backup {name}: {verify(folder, name)} tables as they were")
         elif arguments.verb == "restore":
             before = restore(folder, name, arguments.warehouse)
-            print(f"{arguments.warehouse} is backup {name} again" + (f"; what stood there is {before}" if before else ""))
+            print(
+                f"{arguments.warehouse} is backup {name} again" + (f"; what stood there is {before}" if before else "")
+            )
         else:
             print(f"removed: {', '.join(prune(folder, arguments.keep, arguments.days)) or 'nothing'}")
     except (BackupError, keys.KeyRefusedError, warehouse.LockedError, ValueError, OSError) as error:

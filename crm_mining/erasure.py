@@ -118,7 +118,9 @@ def before_build(
         forget(file, ledger, encryption)
     if publish_folder.is_dir():
         (publish_folder / STALE).touch()
-    say(f"forgotten: {len(records)} requests, {len(theirs)} records; the ledger {ledger.path.name} holds keyed hashes alone")
+    say(
+        f"forgotten: {len(records)} requests, {len(theirs)} records; the ledger {ledger.path.name} holds keyed hashes alone"
+    )
     return ledger.hashes()
 
 
@@ -202,7 +204,11 @@ def _collect(con: duckdb.DuckDBPyConnection) -> int:
     con.execute("create temp table gone_records (record_id varchar, source varchar, source_key varchar)")
     con.execute("create temp table gone_customers (customer_id varchar)")
     known = set(_tables(con))
-    for schema, table in (("marts", "customer_sources"), ("marts", "customer_merges"), ("intermediate", "int_person_records")):
+    for schema, table in (
+        ("marts", "customer_sources"),
+        ("marts", "customer_merges"),
+        ("intermediate", "int_person_records"),
+    ):
         if (schema, table) in known:
             con.execute(
                 f"insert into gone_records select distinct record_id, split_part(record_id, ':', 1), "
@@ -236,7 +242,9 @@ def _forget_in_table(con: duckdb.DuckDBPyConnection, schema: str, table: str) ->
     if _is_made_anew(schema, table):
         con.execute(f"delete from {name}")
         return
-    conditions = [f"{column} in (select record_id from gone_records)" for column in _RECORD_COLUMNS if column in columns]
+    conditions = [
+        f"{column} in (select record_id from gone_records)" for column in _RECORD_COLUMNS if column in columns
+    ]
     if "customer_id" in columns:
         conditions.append("customer_id in (from gone_customers)")
     if {"source_table", "source_key"} <= columns:

@@ -137,7 +137,12 @@ def publish(
         _write(con, staged / IN_CLEAR, {table: f"select * from {table}" for table in tables}, None, publish_key)
     current = current_generation(folder)
     stale = (folder / STALE).exists()  # somebody was forgotten, whom earlier generations know
-    same = current is not None and not stale and _is_same(con, current, hashes) and in_clear == (folder / CURRENT / IN_CLEAR).exists()
+    same = (
+        current is not None
+        and not stale
+        and _is_same(con, current, hashes)
+        and in_clear == (folder / CURRENT / IN_CLEAR).exists()
+    )
     _record(con, run, current if same and current is not None else generation, hashes)
     if same and current is not None:
         shutil.rmtree(staged)

@@ -99,9 +99,7 @@ def _forge(place: Path) -> None:
         (_forge, "manifest was changed, or signed with another key"),
     ],
 )
-def test_harm_is_told_and_does_no_harm(
-    file: Path, tmp_path: Path, harm: Callable[[Path], object], said: str
-) -> None:
+def test_harm_is_told_and_does_no_harm(file: Path, tmp_path: Path, harm: Callable[[Path], object], said: str) -> None:
     folder = tmp_path / "backups"
     name = backup.create(file, folder)
     before = file.read_bytes()
@@ -141,8 +139,20 @@ def test_old_backups_go_by_count_and_age(file: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_says_what_it_did_and_refuses_in_one_line(file: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "crm_mining.backup", "--warehouse", str(file), "--folder", str(tmp_path / "backups")]
-    for verb, expected in (("create", "backup 20"), ("list", "3 tables, 503 rows"), ("verify", "3 tables as they were")):
+    command = [
+        sys.executable,
+        "-m",
+        "crm_mining.backup",
+        "--warehouse",
+        str(file),
+        "--folder",
+        str(tmp_path / "backups"),
+    ]
+    for verb, expected in (
+        ("create", "backup 20"),
+        ("list", "3 tables, 503 rows"),
+        ("verify", "3 tables as they were"),
+    ):
         finished = subprocess.run([*command, verb], cwd=ROOT, capture_output=True, text=True, check=True)
         assert expected in finished.stdout
         assert KEY not in finished.stdout + finished.stderr
