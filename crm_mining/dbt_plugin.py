@@ -36,6 +36,7 @@ class Plugin(BasePlugin):
         self.encrypted = str(plugin_config.get("encrypted", False)).lower() == "true"
         self.when_locked = str(plugin_config.get("when_locked", "wait"))
         self.erasure_requests = Path(plugin_config["erasure_requests"])
+        self.forgotten: list[str] = []
         self.lock = warehouse.Lock(self.warehouse)
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
@@ -65,6 +66,7 @@ class Plugin(BasePlugin):
             conn.execute("set temp_file_encryption = true")
         self._attach_postgres(conn)
         conn.execute("set global TimeZone = 'UTC'")
+        warehouse.shut_network(conn)
 
     def configure_cursor(self, cursor: Any) -> None:
         """Before each model: the catalog, and the pseudonyms."""

@@ -1,4 +1,4 @@
-"""People who ask to be forgotten: out of every table before the next build, never landed again, and out of restored backups."""
+"""People who ask to be forgotten: out of every table, never landed again, out of restored backups."""
 
 import csv
 import json
@@ -12,7 +12,7 @@ import duckdb
 
 from crm_mining import keys, warehouse
 
-#: Left beside the published generations that may still speak of somebody who was forgotten; the next one replaces them all.
+#: Left beside published generations that may speak of somebody who was forgotten; the next one replaces them all.
 STALE = ".erased"
 _RECORD = re.compile(r"[a-z][a-z_]*:.+")
 #: Which columns of a table name a record or a customer.
@@ -24,7 +24,7 @@ class ErasureError(ValueError):
 
 
 class Ledger:
-    """Who was forgotten, as keyed hashes of their records: a file beside the warehouse, so that no restore brings it back.
+    """Who was forgotten, as keyed hashes of their records: a file beside the warehouse, which no restore undoes.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Ledger:
         kept = json.loads(self.path.read_text(encoding="utf-8"))
         if kept["check"] != self._check():
             raise ErasureError(
-                f"{self.path} was kept with another {keys.PII_KEY}: with this one those who were forgotten would come back"
+                f"{self.path} was kept with another {keys.PII_KEY}: with this one who was forgotten would come back"
             )
         return [str(said) for said in kept["records"]]
 
@@ -119,7 +119,7 @@ def before_build(
     if publish_folder.is_dir():
         (publish_folder / STALE).touch()
     say(
-        f"forgotten: {len(records)} requests, {len(theirs)} records; the ledger {ledger.path.name} holds keyed hashes alone"
+        f"forgotten: {len(records)} requests, {len(theirs)} records; {ledger.path.name} holds keyed hashes alone"
     )
     return ledger.hashes()
 
@@ -139,8 +139,8 @@ def forget(file: Path, ledger: Ledger, encryption: str | None) -> int:
     Returns
     -------
     int
-        How many records of theirs were in it. Rows of marts that name one of them, or a customer who is nobody else, are
-        gone; raw and intermediate tables are emptied, for the next build to fill them without those people.
+        How many records of theirs were in it. Rows of marts that name one of them, or a customer who is nobody else,
+        are gone; raw and intermediate tables are emptied, for the next build to fill them without those people.
     """
     hashes = ledger.hashes()
     if not hashes:

@@ -189,6 +189,20 @@ def attach_to_read(con: duckdb.DuckDBPyConnection, file: Path) -> None:
     attach(con, file, CATALOG, key, read_only=True)
 
 
+def shut_network(con: duckdb.DuckDBPyConnection) -> None:
+    """Let the connection of a build fetch nothing and install nothing from here on, and lock its configuration.
+
+    Files on this machine stay within reach: landing reads them, and without external access DuckDB hands no data frame
+    or relation to a Python model either.
+    """
+    con.execute("set autoinstall_known_extensions = false")
+    con.execute("set autoload_known_extensions = false")
+    con.execute("set allow_community_extensions = false")
+    con.execute("set extension_directory = '/dev/null/none'")
+    con.execute("set disabled_filesystems = 'HTTPFileSystem,S3FileSystem,HuggingFaceFileSystem'")
+    con.execute("set lock_configuration = true")
+
+
 def shut(con: duckdb.DuckDBPyConnection, writable: Path | None = None) -> None:
     """Let a connection reach no other file, network or extension from here on, and lock that.
 

@@ -108,7 +108,7 @@ def test_harm_is_told_and_does_no_harm(file: Path, tmp_path: Path, harm: Callabl
         with pytest.raises(backup.BackupError, match=said):
             attempt()
     assert file.read_bytes() == before
-    assert not [entry for entry in tmp_path.rglob(".unfinished*")]
+    assert not list(tmp_path.rglob(".unfinished*"))
 
 
 def test_another_key_or_none_opens_nothing(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

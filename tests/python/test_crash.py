@@ -1,4 +1,4 @@
-"""Killed at any moment, out of disk, not allowed to write: readers see the last good generation, and the next run needs no hand.
+"""Killed at any moment, out of disk, not allowed to write: readers see the last good generation, nothing is lost.
 
 A quick version runs with all tests. `make soak` kills fifty times and more, whole builds too, and prints a table.
 """
@@ -174,7 +174,7 @@ def test_a_killed_backup_or_restore_loses_nothing(verb: str, file: Path) -> None
         _count(f"SIGKILL while {verb} runs", same and intact == [len(good)] * 2)
         assert same
     _run(BACKUP, file, verb)
-    assert not [left for left in file.parent.rglob(".unfinished-*")]
+    assert not list(file.parent.rglob(".unfinished-*"))
 
 
 def test_readers_never_see_an_error_or_half_a_generation(file: Path) -> None:
@@ -263,7 +263,8 @@ def test_a_killed_build_leaves_what_is_published_and_the_next_one_succeeds(tmp_p
         "--target-path", str(place / "target"), "--log-path", str(place / "logs"),
     ]  # fmt: skip
     environment = {
-        **os.environ, **ENVIRONMENT, "CRM_WAREHOUSE": str(file), "DBT_PROJECT_DIR": str(ROOT), "DBT_PROFILES_DIR": str(ROOT),
+        **os.environ, **ENVIRONMENT, "CRM_WAREHOUSE": str(file), "DBT_PROJECT_DIR": str(ROOT),
+        "DBT_PROFILES_DIR": str(ROOT),
     }  # fmt: skip
 
     def arguments(step: int) -> list[str]:

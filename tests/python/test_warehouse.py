@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT, dbt_build
 
 from crm_mining import keys, warehouse
+from crm_mining.dbt_plugin import Plugin
 
 KEY = "0123456789abcdef" * 4
 HOLD = """
@@ -72,6 +73,30 @@ def test_a_reader_reaches_no_other_file(encrypted: Path, tmp_path: Path, monkeyp
                 con.execute(forbidden)
         with pytest.raises(duckdb.Error):
             con.execute("create table more as select 1")
+
+
+def test_a_build_installs_and_fetches_nothing(tmp_path: Path) -> None:
+    configuration = {"warehouse": str(tmp_path / "warehouse.duckdb"), "erasure_requests": str(tmp_path / "none.csv")}
+    plugin = Plugin("dbt_plugin", configuration)
+    with duckdb.connect() as con:
+        warehouse.load_encryption(con)
+        plugin.update_connection_config(None, {})
+        plugin.configure_connection(con)
+        cursor = con.cursor()
+        plugin.configure_cursor(cursor)
+        for forbidden in (
+            "install spatial",
+            "load spatial",
+            "install anything from community",
+            "from read_csv('https://example.org/people.csv')",
+            "copy (select 1) to 's3://bucket/people.parquet'",
+            "set lock_configuration = false",
+            "set extension_directory = '/tmp'",
+        ):
+            with pytest.raises(duckdb.Error, match=r"disabled|locked|create directory|not found"):
+                cursor.execute(forbidden)
+        assert cursor.execute("select current_setting('TimeZone')").fetchall() == [("UTC",)]
+    plugin.lock.release()
 
 
 @pytest.mark.parametrize("target", ["dev", "secure"])
