@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build test lint format docs report export rollback sample clean lock
+.PHONY: help build test lint format docs report export rollback soak sample clean lock
 
 # The first of these that is there and is 3.11 to 3.13; or say which: make PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -22,6 +22,9 @@ build: $(STAMP)  ## install what is missing, then raw tables to tested marts; VA
 
 test: $(STAMP)   ## all Python tests (the SQL tests run within the build)
 	$(BIN)/pytest
+
+soak: $(STAMP)   ## kill publish, backup, restore and whole builds over and over; prints what was survived (half an hour)
+	CRM_SOAK=1 $(BIN)/pytest -s tests/python/test_crash.py
 
 lint: $(STAMP)   ## SQL by sqlfluff, Python by ruff and mypy
 	$(BIN)/sqlfluff lint --processes 2 models tests/singular

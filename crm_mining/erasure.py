@@ -118,9 +118,7 @@ def before_build(
         forget(file, ledger, encryption)
     if publish_folder.is_dir():
         (publish_folder / STALE).touch()
-    say(
-        f"forgotten: {len(records)} requests, {len(theirs)} records; {ledger.path.name} holds keyed hashes alone"
-    )
+    say(f"forgotten: {len(records)} requests, {len(theirs)} records; {ledger.path.name} holds keyed hashes alone")
     return ledger.hashes()
 
 

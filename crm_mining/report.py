@@ -156,8 +156,8 @@ def _repairs(con: duckdb.DuckDBPyConnection, show: bool) -> Rows:
     return _rows(
         con,
         f"select *, count(*) over (partition by rule) as n_repairs from {_shown(con, 'dq_repairs', show)} "
-        f"qualify row_number() over (partition by rule order by source_table, source_key, column_name) <= {N_SAMPLES} "
-        "order by n_repairs desc, rule, source_table, source_key, column_name",
+        f"qualify row_number() over (partition by rule order by source_table, source_key, column_name, old_value, new_value) "
+        f"<= {N_SAMPLES} order by n_repairs desc, rule, source_table, source_key, column_name, old_value, new_value",
     )
 
 
@@ -182,8 +182,9 @@ def _issues(con: duckdb.DuckDBPyConnection, show: bool) -> Rows:
     return _rows(
         con,
         "select source_table, column_name, rule, severity::varchar as severity, count(*) as n_issues, "
-        "min_by(source_key::varchar, source_key) as source_key, min_by(value::varchar, source_key) as value, "
-        "min_by(expected::varchar, source_key) as expected "
+        "first(source_key order by source_key, value, expected) as source_key, "
+        "first(value order by source_key, value, expected) as value, "
+        "first(expected order by source_key, value, expected) as expected "
         f"from {_shown(con, 'dq_issues', show)} group by all "
         "order by n_issues desc, source_table, column_name, rule, severity",
     )

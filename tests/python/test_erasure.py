@@ -26,7 +26,9 @@ def person(sample_build: Build) -> tuple[list[str], list[str]]:
         "select customer_id, email, mobile from marts.dim_customers where n_sources >= 3 and email is not null "
         "and mobile is not null and customer_id in (select customer_id from marts.fct_orders) order by customer_id limit 1"
     )
-    records = sample_build.query(f"select record_id from marts.customer_sources where customer_id = '{customer}' order by all")
+    records = sample_build.query(
+        f"select record_id from marts.customer_sources where customer_id = '{customer}' order by all"
+    )
     return [record for (record,) in records], [email, phone, customer]
 
 
@@ -56,11 +58,15 @@ def test_a_person_is_forgotten_and_not_landed_again(
     assert {"marts.dim_customers", "raw.shop_customers", "marts.customer_sources"} <= set(_mentions(file, words))
     name = backup.create(file, tmp_path / "backups")
     with warehouse.connect(file) as con:
-        before = con.execute("select count(*), sum(stated) from (select try_cast(amount as decimal(18, 2)) as stated from raw.shop_orders)").fetchall()
+        before = con.execute(
+            "select count(*), sum(stated) from (select try_cast(amount as decimal(18, 2)) as stated from raw.shop_orders)"
+        ).fetchall()
 
     asked.write_text(f"record_id,requested_on\n{records[0]},2026-01-05\n", encoding="utf-8")
     said: list[str] = []
-    assert len(erasure.before_build(file, erasure.requests(asked), tmp_path / "publish", None, said.append)) == len(records)
+    assert len(erasure.before_build(file, erasure.requests(asked), tmp_path / "publish", None, said.append)) == len(
+        records
+    )
     assert said == [f"forgotten: 1 requests, {len(records)} records; warehouse.duckdb.erased holds keyed hashes alone"]
     assert _mentions(file, words) == []
     content = file.read_bytes()  # no freed block keeps what a row held
@@ -74,7 +80,9 @@ def test_a_person_is_forgotten_and_not_landed_again(
     assert landed.returncode == 0, landed.output
     assert _mentions(file, words[:2]) == []
     with warehouse.connect(file) as con:
-        after = con.execute("select count(*), sum(stated) from (select try_cast(amount as decimal(18, 2)) as stated from raw.shop_orders)").fetchall()
+        after = con.execute(
+            "select count(*), sum(stated) from (select try_cast(amount as decimal(18, 2)) as stated from raw.shop_orders)"
+        ).fetchall()
     assert after == before
 
     backup.restore(tmp_path / "backups", name, file)

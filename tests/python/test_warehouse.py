@@ -19,7 +19,7 @@ import pathlib, sys, time
 from crm_mining import warehouse
 warehouse.Lock(pathlib.Path(sys.argv[1])).acquire()
 print("held", flush=True)
-time.sleep(60)
+time.sleep(900)
 """
 
 
@@ -120,7 +120,11 @@ def test_a_second_build_says_who_holds_the_warehouse_and_waits_or_ends(tmp_path:
     )  # fmt: skip
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
-    ended = dbt_build(tmp_path, {"when_locked": "end"}, arguments=["-s", "countries"], check=False)
+    try:
+        ended = dbt_build(tmp_path, {"when_locked": "end"}, arguments=["-s", "countries"], check=False)
+    except BaseException:
+        holder.kill()
+        raise
     assert ended.returncode != 0
     assert f"is held by process {holder.pid} since 20" in ended.output
     said: list[str] = []
