@@ -1,4 +1,4 @@
-"""Write the state of the data as one page, ``target/report.html``, and print its gist: ``python -m crm_mining.report``."""
+"""Write the state of the data as one page, ``target/report.html``; print its gist: ``python -m crm_mining.report``."""
 
 import argparse
 import json
@@ -18,11 +18,13 @@ NEEDED = (
     "dq_runs", "dq_scores", "dq_scores_by_table", "dq_anomalies", "dq_test_results", "dq_repairs", "dq_rejected_rows",
     "pii_inventory",
 )  # fmt: skip
+NOTHING = "\N{EN DASH}"
 N_SAMPLES = 2
 N_LISTED = 12
 NEWEST = "(select run_id from marts.dq_runs order by run_number desc limit 1)"
 Rows = list[dict[str, Any]]
 
+_TESTS = f"from marts.dq_test_results where run_id in ({NEWEST}, 'unknown')"
 _COLUMNS = f"""
 select
     source_table, column_name, dimension,
@@ -74,8 +76,8 @@ def write_report(
         loader=jinja2.PackageLoader("crm_mining", ""), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
-    environment.filters["percent"] = lambda share: "–" if share is None else f"{share:.2%}"
-    environment.filters["count"] = lambda number: "–" if number is None else f"{int(number):,}"
+    environment.filters["percent"] = lambda share: NOTHING if share is None else f"{share:.2%}"
+    environment.filters["count"] = lambda number: NOTHING if number is None else f"{int(number):,}"
     environment.globals["bar"] = report_charts.bar
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(environment.get_template("report.html.j2").render(content), encoding="utf-8")
@@ -131,13 +133,17 @@ def _content(con: duckdb.DuckDBPyConnection, show: bool) -> dict[str, Any]:
         "scores": {(row["source_table"], row["dimension"]): row for row in scores},
         "trend": None if len(trend) < 2 else report_charts.lines(
             [row["raw_score"] for row in trend], [row["clean_score"] for row in trend],
-            [f"run {row['run_number']}, {row['as_of_date']}" for row in trend], "Score of the raw and of the clean data, run by run",
+            [f"run {row['run_number']}, {row['as_of_date']}" for row in trend],
+            "Score of the raw and of the clean data, run by run",
         ),
         "worst": [row for row in columns if row["clean_score"] < 1][:N_LISTED],
         "risen": [row for row in risen if row["clean_score"] > row["raw_score"]][:N_LISTED],
-        "anomalies": _rows(con, f"select * from marts.dq_anomalies where run_id = {NEWEST} order by abs(deviations) desc, anomaly_id"),
-        "tests": _rows(con, f"select status, count(*) as n from marts.dq_test_results where run_id in ({NEWEST}, 'unknown') group by all order by all"),
-        "failing": _rows(con, f"select * from marts.dq_test_results where run_id in ({NEWEST}, 'unknown') and status != 'pass' order by all"),
+        "anomalies": _rows(
+            con,
+            f"select * from marts.dq_anomalies where run_id = {NEWEST} order by abs(deviations) desc, anomaly_id",
+        ),
+        "tests": _rows(con, f"select status, count(*) as n {_TESTS} group by all order by all"),
+        "failing": _rows(con, f"select * {_TESTS} and status != 'pass' order by all"),
         "n_repairs": con.execute("select count(*) from marts.dq_repairs").fetchall()[0][0],
         "n_rejected": con.execute("select count(*) from marts.dq_rejected_rows").fetchall()[0][0],
         "repairs": _repairs(con, show),
@@ -156,8 +162,9 @@ def _repairs(con: duckdb.DuckDBPyConnection, show: bool) -> Rows:
     return _rows(
         con,
         f"select *, count(*) over (partition by rule) as n_repairs from {_shown(con, 'dq_repairs', show)} "
-        f"qualify row_number() over (partition by rule order by source_table, source_key, column_name, old_value, new_value) "
-        f"<= {N_SAMPLES} order by n_repairs desc, rule, source_table, source_key, column_name, old_value, new_value",
+        "qualify row_number() over (partition by rule "
+        f"order by source_table, source_key, column_name, old_value, new_value) <= {N_SAMPLES} "
+        "order by n_repairs desc, rule, source_table, source_key, column_name, old_value, new_value",
     )
 
 
@@ -166,7 +173,8 @@ def _rejects(con: duckdb.DuckDBPyConnection, show: bool) -> Rows:
         con,
         "select *, count(*) over (partition by rejection_reasons) as n_rejected "
         f"from {_shown(con, 'dq_rejected_rows', show)} "
-        "qualify row_number() over (partition by rejection_reasons order by source_table, source_key, rejection_number, raw_record) = 1 "
+        "qualify row_number() over (partition by rejection_reasons "
+        "order by source_table, source_key, rejection_number, raw_record) = 1 "
         "order by n_rejected desc, rejection_reasons",
     )
     return [row | {"raw_record": _record(row["raw_record"])} for row in rows]
@@ -191,7 +199,7 @@ def _issues(con: duckdb.DuckDBPyConnection, show: bool) -> Rows:
 
 
 def _known_truth(file: Path, folder: Path) -> Path | None:
-    """The sample's truth, where the warehouse was built over a world with one."""
+    """Find the sample's truth, where the warehouse was built over a world with one."""
     if not file.is_file() or not any((folder / name).is_file() for name in ("faults.csv", "faults.parquet")):
         return None
     with warehouse.connect(file) as con:

@@ -9,7 +9,8 @@ from markupsafe import Markup
 def _frame(width: int, height: int, title: str, parts: Sequence[str]) -> Markup:
     body = "".join(parts)
     return Markup(  # the parts are numbers and escaped text
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}"><title>{escape(title)}</title>{body}</svg>'
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
+        f"<title>{escape(title)}</title>{body}</svg>"
     )
 
 
@@ -84,6 +85,7 @@ def lines(raw: Sequence[float], clean: Sequence[float], labels: Sequence[str], t
 def bar(share: float) -> Markup:
     """Draw a share between 0 and 1 as a bar of 100 units; what it says stands beside it as text."""
     return Markup(
-        '<svg viewBox="0 0 100 8" class="bar" aria-hidden="true" preserveAspectRatio="none"><rect width="100" height="8" class="rest"/>'
+        '<svg viewBox="0 0 100 8" class="bar" aria-hidden="true" preserveAspectRatio="none">'
+        '<rect width="100" height="8" class="rest"/>'
         f'<rect width="{100 * share:.1f}" height="8" class="part"/></svg>'
     )

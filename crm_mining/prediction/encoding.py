@@ -22,6 +22,7 @@ extremes cut off, standardised), ``raw`` (the number as it is, for trees; it sta
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -78,38 +79,123 @@ class Encoding:
             When the frame lacks a feature, or a term is unknown.
         """
         place = {term: i for i, term in enumerate(terms)}
-        wanted = self.table[self.table["term"].isin(list(place))]
-        unknown = set(place) - set(wanted["term"])
+        unknown = place.keys() - self._terms.keys()
         if unknown:
             raise ValueError(f"unknown terms {sorted(unknown)}")
-        lacking = [f for f in wanted["feature"].unique() if f not in frame.columns]
+        wanted: dict[str, list[str]] = {}
+        for term in place:
+            wanted.setdefault(self._terms[term].feature, []).append(term)
+        lacking = [f for f in wanted if f not in frame.columns]
         if lacking:
             raise ValueError(f"the frame lacks the features {lacking}")
         found = np.zeros((len(frame), len(place)), order="F")
-        for feature, rows in wanted.groupby("feature", sort=False):
-            is_text = rows["kind"].isin(["level", "other"]).any() or (rows["family"] == "level").any()
-            column = frame[str(feature)]
-            if is_text:
-                self._levels(column, str(feature), rows, place, found)
+        for feature, own in wanted.items():
+            if feature in self._known_levels:
+                self._levels(frame[feature], feature, own, place, found)
             else:
-                _numbers(as_numbers(column), rows, place, found)
+                x = as_numbers(frame[feature])
+                for term in own:
+                    found[:, place[term]] = self._terms[term].value(x)
+        return found
+
+    @cached_property
+    def _terms(self) -> dict[str, "_Term"]:
+        """Take the table apart: term to its rows."""
+        columns = {name: self.table[name].to_numpy() for name in COLUMNS}
+        rows: dict[str, list[int]] = {}
+        for i, term in enumerate(columns["term"]):
+            rows.setdefault(str(term), []).append(i)
+        return {
+            term: _Term(
+                str(columns["feature"][at[0]]), str(columns["family"][at[0]]), str(columns["kind"][at[0]]),
+                columns["level"][at[0]], columns["lower"][at], columns["upper"][at], columns["start"][at],
+                columns["slope"][at], float(columns["power"][at[0]]),
+            )
+            for term, at in rows.items()
+        }  # fmt: skip
+
+    @cached_property
+    def _known_levels(self) -> dict[str, list[str]]:
+        """List the features that are text, with their levels."""
+        found: dict[str, list[str]] = {}
+        for term in self._terms.values():
+            if term.family == "level":
+                found.setdefault(term.feature, []).extend([str(term.level)] if term.kind == "level" else [])
         return found
 
     def _levels(
-        self, column: pd.Series, feature: str, rows: pd.DataFrame, place: dict[str, int], found: FloatArray
+        self, column: pd.Series, feature: str, terms: Sequence[str], place: Mapping[str, int], found: FloatArray
     ) -> None:
-        known = self.table[(self.table["feature"] == feature) & (self.table["kind"] == "level")]["level"]
-        index = pd.Index(known.to_numpy(dtype=object))
+        index = pd.Index(np.array(self._known_levels[feature], dtype=object))
         text, is_missing = as_text(column)
         codes = index.get_indexer(pd.Index(text))
-        for term, kind, level in zip(rows["term"], rows["kind"], rows["level"], strict=True):
-            if kind == "missing":
+        for name in terms:
+            term = self._terms[name]
+            if term.kind == "missing":
                 hit = is_missing
-            elif kind == "other":
+            elif term.kind == "other":
                 hit = (codes < 0) & ~is_missing
             else:
-                hit = (codes == index.get_loc(level)) & ~is_missing
-            found[:, place[term]] = hit
+                hit = (codes == index.get_loc(term.level)) & ~is_missing
+            found[:, place[name]] = hit
+
+
+@dataclass(frozen=True)
+class _Term:
+    """One term: its rows of the table as arrays."""
+
+    feature: str
+    family: str
+    kind: str
+    level: object
+    lower: FloatArray
+    upper: FloatArray
+    start: FloatArray
+    slope: FloatArray
+    power: float
+
+    def value(self, x: FloatArray) -> FloatArray:
+        """Value of a term of a number, shape (n,); null is NaN."""
+        is_missing = np.isnan(x)
+        if self.kind == "missing":
+            return is_missing.astype("float64")
+        segment = np.searchsorted(np.where(np.isnan(self.lower), -np.inf, self.lower), x, side="right") - 1
+        inside = (segment >= 0) & (x < np.where(np.isnan(self.upper), np.inf, self.upper)[segment]) & ~is_missing
+        value = self.start[segment] + self.slope[segment] * (x - np.nan_to_num(self.lower)[segment])
+        value = value**self.power if self.power != 1 else value
+        return np.where(inside, value, np.nan if self.family == "raw" else 0.0)
+
+
+@dataclass(frozen=True)
+class FixedEncoding(Encoding):
+    """Encoding that has computed all terms of one frame, for the many models that look at it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The frame; of any other the terms are computed as usual.
+    values : FloatArray
+        Shape (n_rows, n_terms).
+    place : dict
+        Term to column of ``values``.
+    """
+
+    frame: pd.DataFrame
+    values: FloatArray
+    place: Mapping[str, int]
+
+    def matrix(self, frame: pd.DataFrame, terms: Sequence[str]) -> FloatArray:
+        """Look the terms up, shape (n_rows, n_terms)."""
+        if frame is not self.frame or not self.place.keys() >= set(terms):
+            return super().matrix(frame, terms)
+        return np.asfortranarray(self.values[:, [self.place[term] for term in terms]])
+
+
+def fix(encoded: Encoding, frame: pd.DataFrame) -> FixedEncoding:
+    """Compute all terms of a frame once."""
+    names = encoded.table["term"].drop_duplicates().tolist()
+    values = Encoding(encoded.table, encoded.typical).matrix(frame, names)
+    return FixedEncoding(encoded.table, encoded.typical, frame, values, {name: i for i, name in enumerate(names)})
 
 
 def learn(frame: pd.DataFrame, features: Sequence[str]) -> Encoding:
@@ -180,21 +266,6 @@ def bin_text(feature: str, lower: float, upper: float) -> str:
     return (
         f"{feature} {lower:.10g} or more" if np.isnan(upper) else f"{feature} from {lower:.10g} to below {upper:.10g}"
     )
-
-
-def _numbers(x: FloatArray, rows: pd.DataFrame, place: dict[str, int], found: FloatArray) -> None:
-    is_missing = np.isnan(x)
-    for (term, family), part in rows.groupby(["term", "family"], sort=False):
-        if part["kind"].iloc[0] == "missing":
-            found[:, place[str(term)]] = is_missing
-            continue
-        lower, upper = part["lower"].to_numpy(), part["upper"].to_numpy()
-        segment = np.searchsorted(np.where(np.isnan(lower), -np.inf, lower), x, side="right") - 1
-        inside = (segment >= 0) & (x < np.where(np.isnan(upper), np.inf, upper)[segment]) & ~is_missing
-        anchor = np.nan_to_num(lower)[segment]
-        value = part["start"].to_numpy()[segment] + part["slope"].to_numpy()[segment] * (x - anchor)
-        value = value ** part["power"].iloc[0] if part["power"].iloc[0] != 1 else value
-        found[:, place[str(term)]] = np.where(inside, value, np.nan if family == "raw" else 0.0)
 
 
 def _learn_numbers(feature: str, x: FloatArray) -> list[tuple[object, ...]]:

@@ -268,19 +268,32 @@ def _slope(y: FloatArray, p: FloatArray, w: FloatArray) -> FloatArray:
     z = logit(np.clip(p, _LEAST, 1 - _LEAST))
     if len(z) < 3 or np.ptp(z) < 1e-9:
         return np.full(len(w), np.nan)
-    a, b = np.zeros(len(w)), np.ones(len(w))
     ok = ((w @ y) > 0) & ((w @ (1 - y)) > 0)
-    for _ in range(12):
+    # Draws begin where all rows end, and so need a few steps only.
+    start = None if len(w) == 1 else _line(z, y, np.ones((1, len(y))), None)
+    _, b = _line(z, y, w, start)
+    return np.where(ok & np.isfinite(b), b, np.nan)
+
+
+def _line(
+    z: FloatArray, y: FloatArray, w: FloatArray, start: tuple[FloatArray, FloatArray] | None
+) -> tuple[FloatArray, FloatArray]:
+    """Intercept and slope for each row of weights by Newton's method, NaN where there is no maximum."""
+    a, b = (np.zeros(len(w)), np.ones(len(w))) if start is None else (np.repeat(v, len(w)) for v in start)
+    ok = np.isfinite(b)
+    a, b = np.where(ok, a, 0.0), np.where(ok, b, 1.0)
+    zz = z * z
+    for _ in range(12 if start is None or not ok.all() else 3):
         q = expit(a[:, None] + b[:, None] * z)
         v, r = w * q * (1 - q), w * (y - q)
-        h00, h01, h11 = v.sum(axis=1), v @ z, v @ (z * z)
+        h00, h01, h11 = v.sum(axis=1), v @ z, v @ zz
         g0, g1 = r.sum(axis=1), r @ z
         det = h00 * h11 - h01**2
         ok &= det > 1e-12
         det = np.where(ok, det, 1.0)
         a = a + np.where(ok, np.clip((h11 * g0 - h01 * g1) / det, -3, 3), 0)
         b = b + np.where(ok, np.clip((h00 * g1 - h01 * g0) / det, -3, 3), 0)
-    return np.where(ok, b, np.nan)
+    return a, np.where(ok, b, np.nan)
 
 
 def _regression(y: FloatArray, p: FloatArray, w: FloatArray) -> dict[str, FloatArray]:

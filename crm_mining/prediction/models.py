@@ -31,6 +31,8 @@ NODE_COLUMNS = {
 LOG_ODDS, PROBABILITY, IDENTITY, LOG = "log_odds", "probability", "identity", "log"
 #: Probabilities never come nearer to 0 and 1 than this before their logit is taken.
 LEAST = 1e-4
+#: Rows that go down the trees at a time.
+_WALK_ROWS = 2000
 LOGISTIC_C = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
 SVM_C = (0.001, 0.01, 0.1)
 RIDGE_ALPHA = (0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -199,7 +201,7 @@ def decision_tree(data: Training) -> Model:
     terms, x = _tree_matrix(data)
     least = max(20, len(x) // 100)
     tree = DecisionTreeClassifier(max_leaf_nodes=12, max_depth=5, min_samples_leaf=least, random_state=data.seed)
-    nodes = _sklearn_nodes(tree.fit(x, data.y).tree_, terms, 0)
+    nodes = _node_table(terms, [_sklearn_tree(tree.fit(x, data.y).tree_)])
     # Laplace: a leaf without a yes is not impossible.
     p = (nodes["value"] * nodes["n_rows"] + data.y.mean()) / (nodes["n_rows"] + 1)
     return Model("decision_tree", LOG_ODDS, 0.0, nodes=nodes.assign(value=logit(p.clip(1e-9, 1 - 1e-9))))
@@ -213,8 +215,7 @@ def random_forest(data: Training) -> Model:
         n_trees, max_leaf_nodes=64, max_depth=12, min_samples_leaf=max(5, len(x) // 1000), max_features="sqrt",
         max_samples=min(len(x), 20_000), random_state=data.seed, n_jobs=1,
     ).fit(x, data.y)  # fmt: skip
-    tables = [_sklearn_nodes(tree.tree_, terms, i) for i, tree in enumerate(forest.estimators_)]
-    nodes = pd.concat(tables, ignore_index=True)
+    nodes = _node_table(terms, [_sklearn_tree(tree.tree_) for tree in forest.estimators_])
     return Model("random_forest", PROBABILITY, 0.0, nodes=nodes.assign(value=nodes["value"] / n_trees))
 
 
@@ -422,18 +423,55 @@ def walk(
     left, right, value = (nodes[name].to_numpy() for name in ("left_node", "right_node", "value"))
     starts = np.flatnonzero(np.r_[True, np.diff(nodes["tree"].to_numpy()) != 0])
     total, shares = np.zeros(len(x)), np.zeros((len(x), len(place)))
-    for start in starts:
-        at, rows = np.full(len(x), start), np.arange(len(x))
-        while len(rows) and inner[at[rows]].any():
-            rows = rows[inner[at[rows]]]
-            here = at[rows]
-            v = x[rows, column[here]]
+    # All trees at once: each pair of a row and a tree goes one level down per round, until it stands in a leaf.
+    first = np.repeat(starts, np.diff(np.append(starts, len(nodes))))
+    next_left, next_right = first + left, first + right
+    for begin in range(0, len(x), _WALK_ROWS):
+        part = x[begin : begin + _WALK_ROWS]
+        at = np.tile(starts, (len(part), 1))
+        rows, trees = np.nonzero(inner[at])
+        while len(rows):
+            here = at[rows, trees]
+            v = part[rows, column[here]]
             goes_left = np.where(np.isnan(v), missing_left[here], v <= threshold[here])
-            at[rows] = start + np.where(goes_left, left[here], right[here])
+            there = np.where(goes_left, next_left[here], next_right[here])
+            at[rows, trees] = there
             if by_feature is not None:
-                shares[rows, slot[here]] += value[at[rows]] - value[here]
-        total += value[at]
+                np.add.at(shares, (begin + rows, slot[here]), value[there] - value[here])
+            goes_on = inner[there]
+            rows, trees = rows[goes_on], trees[goes_on]
+        total[begin : begin + len(part)] = value[at].sum(axis=1)
     return total, shares
+
+
+def contributions(model: Model, encoded: Encoding, frame: pd.DataFrame) -> tuple[FloatArray, list[str]]:
+    """Attribute raw scores to features.
+
+    Returns
+    -------
+    by_feature : array of shape (n, n_features)
+        How far each feature moves the raw score from that of the average customer.
+    names : list of str
+        The features.
+    """
+    table = with_features(model, encoded)
+    names = list(dict.fromkeys([*table["feature"], *model.nodes["feature"].dropna()]))
+    found = np.zeros((len(frame), len(names)))
+    if len(table):
+        terms = table["term"].tolist()
+        means = np.array([encoded.typical[t] for t in terms])
+        onto = np.zeros((len(terms), len(names)))
+        onto[np.arange(len(terms)), [names.index(f) for f in table["feature"]]] = table["coefficient"]
+        found += (encoded.matrix(frame, terms) - means) @ onto
+    if len(model.nodes):
+        found += walk(model.nodes, encoded, frame, by_feature=names)[1]
+    return found, names
+
+
+def with_features(model: Model, encoded: Encoding) -> pd.DataFrame:
+    """Add ``feature`` and ``family`` to the terms of a model."""
+    known = encoded.table[["term", "feature", "family"]].drop_duplicates("term")
+    return model.terms.merge(known, on="term", how="left", sort=False)
 
 
 def tree_values(encoded: Encoding, columns: pd.DataFrame, frame: pd.DataFrame) -> npt.NDArray[np.float32]:
@@ -485,28 +523,40 @@ def fold_ids(y: FloatArray, groups: IntArray, n_folds: int, seed: int) -> IntArr
 
 
 def _best(options: Sequence[float], data: Training, loss: Callable[[float, IntArray, IntArray], float]) -> float:
-    """Choose the option of least mean loss in three inner folds, the first of equals."""
+    """Choose the option of least mean loss in three inner folds, climbing down from the middle one."""
     fold = fold_ids(data.y, data.groups, 3, data.seed)
     parts = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(3)]
     if len(data.y) < 30 or any(len(np.unique(data.y[train])) < 2 or not len(test) for train, test in parts):
         return options[0]
-    means = [np.mean([loss(option, train, test) for train, test in parts]) for option in options]
-    return options[int(np.argmin(means))]
+    # From the middle downhill: the loss has one valley.
+    found: dict[int, float] = {}
+
+    def mean(i: int) -> float:
+        if i not in found:
+            found[i] = float(np.mean([loss(options[i], train, test) for train, test in parts]))
+        return found[i]
+
+    at = len(options) // 2
+    while True:
+        best = min((i for i in (at - 1, at, at + 1) if 0 <= i < len(options)), key=lambda i: (mean(i), i))
+        if best == at:
+            return options[at]
+        at = best
 
 
 def _logistic(name: str, data: Training, terms: list[str], x: FloatArray) -> Model:
     if x.shape[1] == 0:
         return Model(name, LOG_ODDS, _prior(data.y))
 
-    def fit(c: float, rows: IntArray) -> LogisticRegression:
-        return LogisticRegression(C=c, solver="newton-cholesky", max_iter=200, tol=1e-8).fit(x[rows], data.y[rows])
+    def fit(c: float, rows: IntArray, tol: float) -> LogisticRegression:
+        return LogisticRegression(C=c, solver="newton-cholesky", max_iter=200, tol=tol).fit(x[rows], data.y[rows])
 
     def loss(c: float, train: IntArray, test: IntArray) -> float:
-        s = fit(c, train).decision_function(x[test])
+        s = fit(c, train, 1e-3).decision_function(x[test])
         return float(np.mean(np.logaddexp(0, s) - data.y[test] * s))
 
     c = _best(LOGISTIC_C, data, loss)
-    model = fit(c, np.arange(len(x)))
+    model = fit(c, np.arange(len(x)), 1e-8)
     p = expit(model.decision_function(x))
     design = np.column_stack([x, np.ones(len(x))])
     penalty = np.diag(np.append(np.full(x.shape[1], 1 / c), 0.0))
@@ -547,57 +597,65 @@ def _level_term(feature: str, level: str) -> str:
     return f"{feature} is {level}"
 
 
-def _node_table(
-    terms: pd.DataFrame, tree: int, split_on: IntArray, is_leaf: npt.NDArray[np.bool_], columns: dict[str, Any]
-) -> pd.DataFrame:
-    """Name what each node splits on; the pooled and missing levels are named as their terms end."""
+def _node_table(terms: pd.DataFrame, trees: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Put trees into one table and name what each node splits on; pooled and missing levels as their terms end.
+
+    Parameters
+    ----------
+    terms : DataFrame
+        What columns the trees were grown on.
+    trees : sequence of dict
+        ``split_on`` (column), and the columns of :data:`NODE_COLUMNS` from the threshold on; leaves have -1 for
+        ``left_node``.
+    """
+    if not trees:
+        return _empty(NODE_COLUMNS)
+    joined = {name: np.concatenate([np.asarray(tree[name]) for tree in trees]) for name in trees[0]}
+    sizes = [len(tree["value"]) for tree in trees]
+    is_leaf = joined["left_node"] < 0
     features = np.array([*terms["feature"], None], dtype=object)
     text = [
         None if family == "raw" else str(term)[len(str(feature)) + 4 :]
         for term, feature, family in zip(terms["term"], terms["feature"], terms["family"], strict=True)
     ]
     levels = np.array([*text, None], dtype=object)
-    at = np.where(is_leaf, len(terms), split_on)
-    table = pd.DataFrame({"tree": tree, "node": np.arange(len(at)), "feature": features[at], "level": levels[at]})
-    return table.assign(**columns)[list(NODE_COLUMNS)].astype(NODE_COLUMNS)
+    at = np.where(is_leaf, len(terms), joined.pop("split_on").astype("int64"))
+    table = pd.DataFrame({
+        "tree": np.repeat(np.arange(len(trees)), sizes), "node": np.concatenate([np.arange(n) for n in sizes]),
+        "feature": features[at], "level": levels[at],
+    })  # fmt: skip
+    threshold = np.where(is_leaf, np.nan, joined.pop("threshold"))
+    return table.assign(threshold=threshold, **joined)[list(NODE_COLUMNS)].astype(NODE_COLUMNS)
 
 
-def _sklearn_nodes(tree: Any, terms: pd.DataFrame, number: int) -> pd.DataFrame:
+def _sklearn_tree(tree: Any) -> dict[str, Any]:
     left = tree.children_left.astype("int64")
-    is_leaf = left < 0
-    columns: dict[str, Any] = {
-        "threshold": np.where(is_leaf, np.nan, tree.threshold),
-        "is_missing_left": tree.missing_go_to_left.astype(bool) & ~is_leaf,
-        "left_node": left,
-        "right_node": tree.children_right.astype("int64"),
-        "value": tree.value[:, 0, -1],
+    return {
+        "split_on": tree.feature, "threshold": tree.threshold,
+        "is_missing_left": tree.missing_go_to_left.astype(bool) & (left >= 0), "left_node": left,
+        "right_node": tree.children_right.astype("int64"), "value": tree.value[:, 0, -1],
         "n_rows": tree.weighted_n_node_samples,
-    }
-    return _node_table(terms, number, tree.feature.astype("int64"), is_leaf, columns)
+    }  # fmt: skip
 
 
 def _boosted(
     model: HistGradientBoostingClassifier | HistGradientBoostingRegressor, terms: pd.DataFrame
 ) -> tuple[float, pd.DataFrame, pd.DataFrame]:
     """Copy the trees out of scikit-learn's histogram boosting (its node arrays; a test holds them to its scores)."""
-    tables = []
-    for number, (predictor,) in enumerate(model._predictors):
+    trees = []
+    for (predictor,) in model._predictors:
         nodes = predictor.nodes
         is_leaf = nodes["is_leaf"].astype(bool)
         left = np.where(is_leaf, -1, nodes["left"].astype("int64"))
         right = np.where(is_leaf, -1, nodes["right"].astype("int64"))
         value, count = nodes["value"].astype("float64"), nodes["count"].astype("float64")
         for node in np.flatnonzero(~is_leaf)[::-1]:  # children come after their parents
-            pair = [left[node], right[node]]
-            value[node] = np.average(value[pair], weights=count[pair])
-        columns: dict[str, Any] = {
-            "threshold": np.where(is_leaf, np.nan, nodes["num_threshold"]),
-            "is_missing_left": nodes["missing_go_to_left"].astype(bool) & ~is_leaf,
-            "left_node": left,
-            "right_node": right,
-            "value": value,
-            "n_rows": count,
-        }
-        tables.append(_node_table(terms, number, nodes["feature_idx"].astype("int64"), is_leaf, columns))
-    nodes_table = pd.concat(tables, ignore_index=True) if tables else _empty(NODE_COLUMNS)
+            one, other = left[node], right[node]
+            value[node] = (value[one] * count[one] + value[other] * count[other]) / (count[one] + count[other])
+        trees.append({
+            "split_on": nodes["feature_idx"], "threshold": nodes["num_threshold"],
+            "is_missing_left": nodes["missing_go_to_left"].astype(bool), "left_node": left, "right_node": right,
+            "value": value, "n_rows": count,
+        })  # fmt: skip
+    nodes_table = _node_table(terms, trees)
     return float(np.ravel(model._baseline_prediction)[0]), _empty(TERM_COLUMNS), nodes_table

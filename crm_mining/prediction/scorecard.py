@@ -10,7 +10,6 @@ from scipy.special import expit
 
 from crm_mining.prediction import encoding, metrics, models
 from crm_mining.prediction.encoding import Encoding, FloatArray
-from crm_mining.prediction.models import Model
 from crm_mining.prediction.selection import TargetFit
 
 ANYTHING_ELSE = "(anything else)"
@@ -51,7 +50,7 @@ def points_table(
     if model is None or model.terms.empty:
         return pd.DataFrame({name: [] for name in POINTS_COLUMNS})
     factor = points_to_double / np.log(2)
-    table = _with_features(model, fit.encoded)
+    table = models.with_features(model, fit.encoded)
     a, b = model.calibration
     n_features = table["feature"].nunique()
     # Intercept, calibration and base are shared out evenly, so that a score is nothing but a sum.
@@ -90,14 +89,17 @@ def score(
         Trees: what the splits on the feature moved (see :func:`crm_mining.prediction.models.walk`).
     """
     model = fit.models[fit.used]
-    by_feature, names = contributions(model, fit.encoded, frame)
+    in_words = fit.encoded.table["family"].isin(encoding.BINNED)
+    needed = in_words | fit.encoded.table["term"].isin(model.terms["term"]) | fit.encoded.table["family"].eq("raw")
+    encoded = encoding.fix(Encoding(fit.encoded.table[needed], fit.encoded.typical), frame)
+    by_feature, names = models.contributions(model, encoded, frame)
     found = pd.DataFrame(index=frame.index)
     found["target"], found["model"], found["status"] = fit.target, fit.used, fit.status
-    found["prediction"] = model.prediction(model.raw(fit.encoded, frame))
-    found["points"] = _points(fit.encoded, frame, points)
+    found["prediction"] = model.prediction(model.raw(encoded, frame))
+    found["points"] = _points(encoded, frame, points)
     # With falling calibration (never, by construction) directions would turn; with none nothing is a reason.
     silent = model.score in (models.LOG_ODDS, models.PROBABILITY) and model.calibration[1] == 0
-    reasons = _reasons(by_feature * (0.0 if silent else 1.0), names, fit.encoded, frame, labels)
+    reasons = _reasons(by_feature * (0.0 if silent else 1.0), names, encoded, frame, labels)
     for i in range(N_REASONS):
         found[f"reason_{i + 1}"] = reasons[:, i]
     return found.astype({"points": "Int64"})
@@ -113,30 +115,6 @@ def score_batches(
     """Score batch after batch: memory depends on the size of a batch, 100,000 customers being a good one."""
     for batch in batches:
         yield score(fit, batch, labels=labels, points=points)
-
-
-def contributions(model: Model, encoded: Encoding, frame: pd.DataFrame) -> tuple[FloatArray, list[str]]:
-    """Attribute raw scores to features.
-
-    Returns
-    -------
-    by_feature : array of shape (n, n_features)
-        How far each feature moves the raw score from that of the average customer.
-    names : list of str
-        The features.
-    """
-    table = _with_features(model, encoded)
-    names = list(dict.fromkeys([*table["feature"], *model.nodes["feature"].dropna()]))
-    found = np.zeros((len(frame), len(names)))
-    if len(table):
-        terms = table["term"].tolist()
-        means = np.array([encoded.typical[t] for t in terms])
-        onto = np.zeros((len(terms), len(names)))
-        onto[np.arange(len(terms)), [names.index(f) for f in table["feature"]]] = table["coefficient"]
-        found += (encoded.matrix(frame, terms) - means) @ onto
-    if len(model.nodes):
-        found += models.walk(model.nodes, encoded, frame, by_feature=names)[1]
-    return found, names
 
 
 def model_terms(fit: TargetFit) -> pd.DataFrame:
@@ -156,7 +134,7 @@ def model_terms(fit: TargetFit) -> pd.DataFrame:
             "term": ["(intercept)", "(calibration intercept)", "(calibration slope)"],
             "coefficient": [model.intercept, *model.calibration],
         })  # fmt: skip
-        own = _with_features(model, fit.encoded)
+        own = models.with_features(model, fit.encoded)
         trees = pd.DataFrame({"feature": sorted(set(model.nodes["feature"].dropna()) - set(own["feature"]))})
         trees = trees.assign(term=trees["feature"], family="tree")
         tables.append(pd.concat([constants, own, trees], ignore_index=True).assign(model=name))
@@ -185,7 +163,9 @@ def evidence_table(fit: TargetFit, *, labels: Mapping[str, str] | None = None) -
     model = fit.models.get("categorical_naive_bayes")
     if model is None:
         return pd.DataFrame({name: [] for name in columns})
-    table = _with_features(model, fit.encoded).rename(columns={"coefficient": "log_odds"}).assign(target=fit.target)
+    table = (
+        models.with_features(model, fit.encoded).rename(columns={"coefficient": "log_odds"}).assign(target=fit.target)
+    )
     words = [attribute_text(t, f, labels) for t, f in zip(table["term"], table["feature"], strict=True)]
     table = table.assign(attribute=words, share_of_customers=[fit.encoded.typical[t] for t in table["term"]])
     return table[columns]
@@ -243,11 +223,6 @@ def attribute_text(term: str, feature: str, labels: Mapping[str, str] | None) ->
     return (labels or {}).get(feature, feature) + term[len(feature) :]
 
 
-def _with_features(model: Model, encoded: Encoding) -> pd.DataFrame:
-    known = encoded.table[["term", "feature", "family"]].drop_duplicates("term")
-    return model.terms.merge(known, on="term", how="left", sort=False)
-
-
 def _points(encoded: Encoding, frame: pd.DataFrame, points: pd.DataFrame | None) -> pd.Series:
     if points is None or points.empty:
         return pd.Series(pd.NA, index=frame.index, dtype="Int64")
@@ -276,7 +251,7 @@ def _reasons(
         if not len(rows):
             continue
         own = terms.loc[terms["feature"] == feature, "term"].tolist()
-        hits = encoded.matrix(frame.iloc[rows], own)
+        hits = encoded.matrix(frame, own)[rows]
         at = np.where(hits.any(axis=1), hits.argmax(axis=1), len(own)) if own else np.zeros(len(rows), dtype=int)
         texts = [*(attribute_text(t, feature, labels) for t in own), attribute_text(feature, feature, labels)]
         both = np.array([[f"{t}: lowers", f"{t}: raises"] for t in texts], dtype=object)

@@ -31,6 +31,8 @@ ONE_CLASS = "baseline: one outcome only"
 TOO_FEW = "baseline: too few rows"
 MIN_ROWS, MIN_CLASS = 50, 15
 BASELINE_NAMES = ("prior", "last_period", "rfm_rule")
+#: Features that are shuffled for their importance, those that move the scores most, and the rows that tell it.
+IMPORTANCE_FEATURES, IMPORTANCE_ROWS = 20, 2000
 SPLIT_CV, SPLIT_HOLDOUT = "cross_validation", "holdout"
 
 
@@ -151,7 +153,7 @@ def fit_target(
         data = _prepare(training, target, kind, key, as_of, max_rows, seed)
         y, groups = _outcome(data, target, kind), pd.factorize(data[key], sort=True)[0].astype("int64")
         status = _too_little(y, kind)
-        whole = Training(data, y, encoding.learn(data, columns), groups, seed)
+        whole = Training(data, y, encoding.fix(encoding.learn(data, columns), data), groups, seed)
         names = [] if status else [n for n in chosen if not (n == "poisson_regression" and _is_signed(y))]
         folds = _folds(data, y, groups, as_of, n_folds, seed)
         rule_fits = _baseline_candidates(rules, kind)
@@ -163,7 +165,9 @@ def fit_target(
         fitted, oof = _calibrate(fitted, raw, tested, y, folds, kind)
         predictions = _predictions(fitted, oof, tested, y, groups, folds)
         loss = {name: metrics.losses(y[tested], oof[name][tested], kind) for name in offered}
-        baseline = min(rule_fits, key=lambda n: loss[n].mean()) if tested.any() else next(iter(rule_fits))
+        # Where there is too little to learn from, it is too little for rules as well.
+        is_enough = not status and tested.any()
+        baseline = min(rule_fits, key=lambda n: loss[n].mean()) if is_enough else next(iter(rule_fits))
         champion = _simplest(names, loss) if names else baseline
         if not status:
             status = CHAMPION if _is_clear(predictions, champion, baseline, kind, n_resamples, seed) else NOT_BETTER
@@ -312,10 +316,11 @@ def _cross_fit(
         if not len(test) or not len(train) or (not is_only_baseline and _too_little(y[train], kind)):
             continue
         rows = data.iloc[train].reset_index(drop=True)
-        part = Training(rows, y[train], encoding.learn(rows, columns), groups[train], seed)
+        part = Training(rows, y[train], encoding.fix(encoding.learn(rows, columns), rows), groups[train], seed)
         ahead = data.iloc[test]
+        seen = encoding.fix(part.encoded, ahead)
         for name, model in _fit_all(offered, part, features).items():
-            score = model.raw(part.encoded, ahead)
+            score = model.raw(seen, ahead)
             raw[name][test] = model.log_odds(score) if model.score in (models.LOG_ODDS, models.PROBABILITY) else (
                 model.prediction(score))  # fmt: skip
         tested[test] = True
@@ -325,7 +330,7 @@ def _cross_fit(
 def _fit_all(offered: Mapping[str, Candidate], data: Training, features: list[str]) -> dict[str, Model]:
     """Fit the candidates; those beside the baselines see the features alone."""
     own = data.encoded.table["feature"].isin(features)
-    seen = replace(data, encoded=Encoding(data.encoded.table[own], data.encoded.typical), fitted={}, _cache={})
+    seen = replace(data, encoded=replace(data.encoded, table=data.encoded.table[own]), fitted={}, _cache={})
     for name, candidate in offered.items():
         seen.fitted[name] = candidate(data if name in BASELINE_NAMES else seen)
     return seen.fitted
@@ -383,11 +388,12 @@ def _holdout_predictions(
     fitted: Mapping[str, Model], encoded: Encoding, held: pd.DataFrame, target: str, kind: str, key: str
 ) -> pd.DataFrame:
     y, groups = _outcome(held, target, kind), pd.factorize(held[key], sort=True)[0]
+    seen = encoding.fix(encoded, held)
     return pd.concat(
         [
             pd.DataFrame({
                 "model": name, "split": SPLIT_HOLDOUT, "fold": 0, "row": np.arange(len(held)), "group": groups,
-                "actual": y, "prediction": model.prediction(model.raw(encoded, held)), "threshold": model.threshold,
+                "actual": y, "prediction": model.prediction(model.raw(seen, held)), "threshold": model.threshold,
             })
             for name, model in fitted.items()
         ],
@@ -424,26 +430,32 @@ def _is_clear(predictions: pd.DataFrame, champion: str, baseline: str, kind: str
 def _importance(
     model: Model, encoded: Encoding, data: pd.DataFrame, target: str, kind: str, features: Sequence[str], seed: int
 ) -> pd.DataFrame:
-    """Shuffle one feature at a time (Breiman 2001; Fisher, Rudin & Dominici 2019), on at most 5,000 rows."""
+    """Shuffle one feature at a time (Breiman 2001; Fisher, Rudin & Dominici 2019), those that move scores most."""
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.choice(len(data), min(len(data), 5000), replace=False))
+    rows = np.sort(rng.choice(len(data), min(len(data), IMPORTANCE_ROWS), replace=False))
     frame = data.iloc[rows].reset_index(drop=True)
     y = _outcome(frame, target, kind)
+    seen = encoding.fix(encoded, frame)
+    of_feature = seen.table.drop_duplicates("term").set_index("term")["feature"]
+    owner = np.array([of_feature[term] for term in seen.place])
 
-    def measure(table: pd.DataFrame) -> float:
-        p = model.prediction(model.raw(encoded, table))
+    def measure(known: Encoding) -> float:
+        p = model.prediction(model.raw(known, frame))
         return metrics.roc_auc(y, p) if kind == CLASSIFICATION else -float(np.sqrt(np.mean((y - p) ** 2)))
 
-    in_model = encoded.table.loc[encoded.table["term"].isin(model.terms["term"]), "feature"]
-    used = {*in_model, *model.nodes["feature"].dropna()}
-    whole = measure(frame) if len(frame) else np.nan
+    by_feature, names = models.contributions(model, seen, frame)
+    strength = dict(zip(names, np.abs(by_feature).mean(axis=0) if len(frame) else by_feature.sum(axis=0), strict=True))
+    ranked = sorted((f for f in features if strength.get(f, 0) > 0), key=lambda f: -strength[f])[:IMPORTANCE_FEATURES]
+    whole = measure(seen) if len(frame) > 1 else np.nan
     lost = []
     for feature in features:
-        if feature not in used or len(frame) < 2:
+        if feature not in ranked or len(frame) < 2:
             continue
-        drop = [
-            whole - measure(frame.assign(**{feature: frame[feature].iloc[rng.permutation(len(frame))].to_numpy()}))
-            for _ in range(3)
-        ]
-        lost.append((model.name, feature, float(np.mean(drop))))
+        own = owner == feature
+        drops = []
+        for _ in range(3):
+            values = seen.values.copy()
+            values[:, own] = values[np.ix_(rng.permutation(len(frame)), own)]
+            drops.append(whole - measure(replace(seen, values=values)))
+        lost.append((model.name, feature, float(np.mean(drops))))
     return pd.DataFrame(lost, columns=["model", "feature", "permutation_importance"])

@@ -17,6 +17,8 @@ from crm_mining.prediction.metrics import PREDICTION_COLUMNS
 from crm_mining.prediction.models import NODE_COLUMNS, TERM_COLUMNS, Model
 from crm_mining.prediction.selection import TargetFit
 
+SEGMENT_COLUMNS = ["target", "position", *COLUMNS, "typical"]
+
 
 def to_tables(fit: TargetFit) -> dict[str, pd.DataFrame]:
     """Turn a fit into tables of plain columns.
@@ -44,7 +46,7 @@ def to_tables(fit: TargetFit) -> dict[str, pd.DataFrame]:
     segments["typical"] = segments["term"].map(dict(fit.encoded.typical)).astype("float64")
     return {
         "model_fits": fits,
-        "term_segments": segments[["target", "position", *COLUMNS, "typical"]],
+        "term_segments": segments[SEGMENT_COLUMNS],
         "term_coefficients": pd.concat(
             [
                 m.terms.assign(target=fit.target, model=n, position=np.arange(len(m.terms)))

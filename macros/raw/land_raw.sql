@@ -10,7 +10,6 @@
             ~ '(source_table varchar, column_name varchar, is_required boolean, is_present boolean, is_known boolean)') %}
         {% set files = raw_files() %}
         {% for table in needed %}
-            {% set started = modules.datetime.datetime.now() %}
             {% set n_rows = land_raw_table(table, files) %}
             {% if n_rows is not none %}
                 {{ log('Landed ' ~ loop.index ~ ' of ' ~ needed | length ~ ': raw.' ~ table.identifier ~ ', ' ~ n_rows ~ ' rows', info=true) }}

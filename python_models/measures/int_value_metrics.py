@@ -10,7 +10,7 @@ def model(dbt, session):
     return evaluate_value(
         dbt.ref("int_value_scores"),
         dbt.ref("int_customer_purchases"),
-        dbt.ref("int_purchase_outcomes"),
+        dbt.ref("int_customer_labels"),
         dbt.ref("int_customer_sources").project("source_table, source_key, customer_id"),
         record_persons=find_truth(**places, name="record_persons"),
         persons=find_truth(**places, name="persons"),

@@ -1,10 +1,11 @@
 """Builds of the warehouse, as a user runs them: the dbt command in a process of its own."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,10 +87,13 @@ def dbt_run_in_process(
     """Run the selected models; their vars must be such as are read when a node runs, not when the project is parsed."""
     messages: list[str] = []
     runner = dbtRunner(manifest=manifest, callbacks=[lambda event: messages.append(event.info.msg)])
-    places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+    # Nobody reads the manifest of such a run, and writing it takes longer than a small run itself.
+    places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs"), "--no-write-json"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRM_WAREHOUSE", str(folder / "warehouse.duckdb"))
-        finished = runner.invoke([command, "--quiet", "-s", selection, "--vars", json.dumps(dict(variables)), *places])
+        finished = runner.invoke(
+            [command, "--quiet", "-s", *selection.split(), "--vars", json.dumps(dict(variables)), *places]
+        )
     if DuckDBConnectionManager._ENV is not None:  # dbt keeps it for the next run, and nobody else could read the file
         DuckDBConnectionManager._ENV.close()
         DuckDBConnectionManager._ENV._plugins["dbt_plugin"].lock.release()
@@ -99,18 +103,36 @@ def dbt_run_in_process(
     )
 
 
+def _built_once(name: str, factory: pytest.TempPathFactory, build: Callable[[Path], Build]) -> Build:
+    """Build in a folder that all processes of the test run share; who comes second waits for the first."""
+    is_alone = "PYTEST_XDIST_WORKER" not in os.environ
+    shared = factory.getbasetemp() if is_alone else factory.getbasetemp().parent
+    folder, result = shared / name, shared / f"{name}.json"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not result.exists():
+            built = build(folder)
+            result.write_text(json.dumps({"returncode": built.returncode, "output": built.output}))
+    return Build(folder / "warehouse.duckdb", **json.loads(result.read_text()))
+
+
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Load the seeds once: a warehouse to begin with."""
-    folder = tmp_path_factory.mktemp("seeded")
-    return dbt_build(folder, arguments=["--resource-type", "seed"]).warehouse
+    return _built_once(
+        "seeded", tmp_path_factory, lambda folder: dbt_build(folder, arguments=["--resource-type", "seed"])
+    ).warehouse
 
 
 @pytest.fixture(scope="session")
 def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Build the bundled sample, once for all tests."""
-    keys = {"CRM_PII_KEY": PII_KEY}
-    return dbt_build(tmp_path_factory.mktemp("sample"), {"raw_location": str(SAMPLE / "raw")}, environment=keys)
+    environment = {"CRM_PII_KEY": PII_KEY}
+    return _built_once(
+        "sample",
+        tmp_path_factory,
+        lambda folder: dbt_build(folder, {"raw_location": str(SAMPLE / "raw")}, environment=environment),
+    )
 
 
 def open_to_write(warehouse: Path) -> duckdb.DuckDBPyConnection:

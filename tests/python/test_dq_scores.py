@@ -1,4 +1,4 @@
-"""Quality scores of one world at several rates of faults: the raw score falls with the rate, the clean score hardly does."""
+"""Quality scores of one world at several rates of faults: the raw score falls with the rate, the clean one hardly."""
 
 import shutil
 from itertools import pairwise
@@ -11,15 +11,17 @@ from dbt.contracts.graph.manifest import Manifest
 from crm_mining.synth import Parameters, generate
 
 RATES = (0.0, 0.05, 0.10, 0.20)
-#: Their faults are single cells or rows, so that their number grows with the rate. A lost key of one person breaks the references of
-#: as many rows as the person has, and missing values occur in bundles: of one table, these may go up and down.
+#: Their faults are single cells or rows, so that their number grows with the rate. A lost key of one person breaks the
+#: references of as many rows as the person has, and missing values occur in bundles: of one table, these may go up and
+#: down.
 STEADY = {"uniqueness", "timeliness", "validity", "accuracy", "truth"}
 #: A few dozen rows made by hand: the least number of faults is all that they ever get.
 SMALL = {"shop.products", "marketing.campaigns"}
-#: How much of the raw score's fall the clean score may share. What breaks a rule is repaired or its row rejected. But sources that differ
-#: by a typo in a name still differ (accuracy, truth), and an impossible birth date is removed and leaves a gap that nothing can fill
-#: (completeness, truth). With the seeds 17, 18 and 23: accuracy 0.19-0.26, completeness 0.28-0.33, truth 0.42-0.46, the others at most
-#: 0.09 (in validity one row of the 24 campaigns), all together 0.04-0.05.
+#: How much of the raw score's fall the clean score may share. What breaks a rule is repaired or its row rejected. But
+#: sources that differ by a typo in a name still differ (accuracy, truth), and an impossible birth date is removed and
+#: leaves a gap that nothing can fill (completeness, truth). With the seeds 17, 18 and 23: accuracy 0.19-0.26,
+#: completeness 0.28-0.33, truth 0.42-0.46, the others at most 0.09 (in validity one row of the 24 campaigns), all
+#: together 0.04-0.05.
 CLEAN_SHARE = {"accuracy": 0.35, "completeness": 0.4, "truth": 0.6}
 CLEAN_SHARE_OF_RULES = 0.1
 
@@ -47,7 +49,8 @@ def measured(seeded: Path, manifest: Manifest, tmp_path_factory: pytest.TempPath
         ):
             scores.setdefault((table, dimension), []).append((raw, clean))
         for table, dimension, n_failed in build.query(
-            "select source_table, dimension, sum(n_failed)::bigint from marts.dq_scores where stage = 'raw' group by all"
+            "select source_table, dimension, sum(n_failed)::bigint from marts.dq_scores where stage = 'raw' "
+            "group by all"
         ):
             failures.setdefault((table, dimension), []).append(n_failed)
     for key in [key for key in scores if key[1] == "truth"]:

@@ -1,4 +1,4 @@
-"""What the tests said is data: a failed one leads to its failing rows, a mended one passes, and nothing is counted twice."""
+"""What the tests said is data: a failed one leads to its failing rows, a mended one passes, nothing counts twice."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,10 @@ import pytest
 from conftest import Build, dbt_run_in_process, open_to_write
 from dbt.contracts.graph.manifest import Manifest
 
-OF_PRODUCTS = "select test_name, status, n_failures, failures_table from marts.dq_test_results where table_name = 'marts.dim_products' order by all"
+OF_PRODUCTS = (
+    "select test_name, status, n_failures, failures_table from marts.dq_test_results "
+    "where table_name = 'marts.dim_products' order by all"
+)
 
 
 @pytest.fixture

@@ -43,7 +43,16 @@ def test_another_world_is_cleaned_as_well(tmp_path: Path) -> None:
     build = dbt_build(
         tmp_path,
         {"raw_location": str(tmp_path / "world" / "raw")},
-        arguments=["--resource-type", "model", "--resource-type", "seed"],
+        arguments=[
+            "--resource-type",
+            "model",
+            "--resource-type",
+            "seed",
+            "--select",
+            "+dq_rejected_rows",
+            "+dq_repairs",
+            "+dq_raw_columns",
+        ],
     )
     assert _too_low(fault_table(build.warehouse, tmp_path / "world" / "truth")) == {}
     assert false_alarm_share(build.warehouse, tmp_path / "world" / "truth") < 0.001

@@ -65,7 +65,8 @@ def test_hostile_text_is_text_and_later_runs_make_a_trend(sample_build: Build, t
         )
         con.execute("insert into marts.dq_runs select 'later', 2, as_of_date + 1, n_raw_rows from marts.dq_runs")
         con.execute(
-            "insert into marts.dq_scores_by_table select * replace ('later' as run_id, 2 as run_number) from marts.dq_scores_by_table"
+            "insert into marts.dq_scores_by_table select * replace ('later' as run_id, 2 as run_number) "
+            "from marts.dq_scores_by_table"
         )
     write_report(warehouse, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")

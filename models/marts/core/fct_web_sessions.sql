@@ -1,29 +1,9 @@
 with events as (
-    select * from {{ ref('int_web_events_cleaned') }}
+    select * from {{ ref('int_web_event_sessions') }}
 ),
 
 sources as (
     select * from {{ ref('int_customer_sources') }}
-),
-
-spaced as (
-    select
-        *,
-        coalesce(date_diff('second', lag(event_at) over (
-            partition by visitor_id order by event_at, source_key
-        ), event_at) > 60 * {{ var('session_gap_minutes') }}, true)::integer as is_new_session
-    from events
-),
-
--- Where the source does not name the visit, a visitor's n-th visit begins after the n-th silence.
-numbered as (
-    select
-        *,
-        visitor_id || '#' || coalesce(session_id, (sum(is_new_session) over (
-            partition by visitor_id order by event_at, source_key
-            rows between unbounded preceding and current row
-        ))::varchar) as web_session_id
-    from spaced
 ),
 
 sessions as (
@@ -40,7 +20,7 @@ sessions as (
         arg_min(page, (event_at, source_key)) as entry_page,
         coalesce(bool_or(lower(event_name) = 'add_to_cart'), false) as has_cart,
         coalesce(bool_or(lower(event_name) = 'purchase'), false) as has_purchase
-    from numbered
+    from events
     group by web_session_id
 ),
 

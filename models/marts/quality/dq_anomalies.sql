@@ -20,7 +20,7 @@ unusual as (
         is_judged
         and case
             when measure = 'total_rows' then deviations <= -{{ var('quality_alarm_spreads') }}
-            when measure in ('freshness_days', 'stability_index') then deviations >= {{ var('quality_alarm_spreads') }}
+            when measure in ('null_share', 'freshness_days', 'stability_index') then deviations >= {{ var('quality_alarm_spreads') }}
             else abs(deviations) >= {{ var('quality_alarm_spreads') }}
         end
 ),

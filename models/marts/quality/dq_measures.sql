@@ -51,7 +51,10 @@ measured as (
         column_name,
         unnest([
             { 'measure': 'null_share', 'value': null_share, 'compared': null_share, 'n_rows': n_rows },
-            { 'measure': 'distinct_share', 'value': n_distinct / n_filled, 'compared': n_distinct / n_filled, 'n_rows': n_filled }
+            {
+                'measure': 'distinct_share', 'value': n_distinct / nullif(n_filled, 0),
+                'compared': n_distinct / nullif(n_filled, 0), 'n_rows': n_filled
+            }
         ], recursive := true)
     from profiles
     union all

@@ -1,0 +1,8 @@
+"""Each customer's state in each month, by the stored fit."""
+
+
+def model(dbt, session):
+    dbt.config(materialized="table", schema="intermediate")
+    from crm_mining.lifecycle import decode_from_tables
+
+    return decode_from_tables(dbt.ref("int_customer_months"), dbt.ref("lifecycle_terms"))

@@ -1,0 +1,15 @@
+"""How still the segments hold and, where the truth is known, how well needs are told."""
+
+
+def model(dbt, session):
+    dbt.config(materialized="table", schema="intermediate")
+    from crm_mining.identity_evaluation import find_truth
+    from crm_mining.segment_evaluation import evaluate_segments
+
+    places = {"raw_root": dbt.config.meta_get("raw_root"), "truth": dbt.config.meta_get("truth_location")}
+    return evaluate_segments(
+        dbt.ref("int_segment_inputs"),
+        dbt.ref("segment_terms"),
+        dbt.ref("int_customer_sources").project("source_table, source_key, customer_id"),
+        **{name: find_truth(**places, name=name) for name in ("record_persons", "persons")},
+    )
