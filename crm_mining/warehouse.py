@@ -26,6 +26,9 @@ IRREPLACEABLE = {
     "marts.dq_distributions": "quality history",
     "marts.dq_test_results": "test history",
     "marts.value_terms": "stored fits",
+    "marts.lifecycle_terms": "stored fits",
+    "marts.segment_terms": "stored fits",
+    "intermediate.int_prediction_fits": "stored fits",
     "operations.publish_log": "what was published",
 }
 #: What a second build does: wait for the first, or end at once.

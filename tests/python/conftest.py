@@ -17,7 +17,7 @@ from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
 from crm_mining import keys
-from crm_mining.warehouse import CATALOG, attach, connect, is_encrypted, load_encryption
+from crm_mining.warehouse import CATALOG, attach, attach_to_read, connect, is_encrypted, load_encryption
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "seeds" / "sample"
@@ -35,7 +35,7 @@ class Build:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one query on the warehouse."""
-        with connect(self.warehouse) as con:
+        with open_to_read(self.warehouse) as con:
             return con.execute(sql).fetchall()
 
 
@@ -133,6 +133,14 @@ def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
         tmp_path_factory,
         lambda folder: dbt_build(folder, {"raw_location": str(SAMPLE / "raw")}, environment=environment),
     )
+
+
+def open_to_read(warehouse: Path) -> duckdb.DuckDBPyConnection:
+    """Open a warehouse to read, encrypted or not, with files and data frames in reach, as :func:`connect` has not."""
+    con = duckdb.connect()
+    attach_to_read(con, warehouse)
+    con.execute(f"use {CATALOG}")
+    return con
 
 
 def open_to_write(warehouse: Path) -> duckdb.DuckDBPyConnection:

@@ -10,7 +10,10 @@ from dbt.contracts.graph.manifest import Manifest
 
 from crm_mining import backup, erasure, keys, publish, warehouse
 
-LANDING = "stg_shop__customers stg_shop__orders stg_crm__contacts stg_support__requesters stg_marketing__subscribers stg_support__tickets"
+LANDING = (
+    "stg_shop__customers stg_shop__orders stg_crm__contacts stg_support__requesters stg_marketing__subscribers "
+    "stg_support__tickets"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +27,8 @@ def person(sample_build: Build) -> tuple[list[str], list[str]]:
     """Choose a customer of several records who has ordered: the records, and words that nobody else's record holds."""
     ((customer, email, phone),) = sample_build.query(
         "select customer_id, email, mobile from marts.dim_customers where n_sources >= 3 and email is not null "
-        "and mobile is not null and customer_id in (select customer_id from marts.fct_orders) order by customer_id limit 1"
+        "and mobile is not null and customer_id in (select customer_id from marts.fct_orders) "
+        "order by customer_id limit 1"
     )
     records = sample_build.query(
         f"select record_id from marts.customer_sources where customer_id = '{customer}' order by all"
@@ -40,7 +44,8 @@ def _mentions(file: Path, words: list[str]) -> list[str]:
         assert len(tables) > 2
         for (table,) in tables:
             said = con.execute(
-                f"select count(*) from {table} as t where len(list_filter(?, word -> contains(lower(t::varchar), lower(word)))) > 0",
+                f"select count(*) from {table} as t "
+                "where len(list_filter(?, word -> contains(lower(t::varchar), lower(word)))) > 0",
                 [words],
             ).fetchall()[0][0]
             if said:
@@ -59,7 +64,8 @@ def test_a_person_is_forgotten_and_not_landed_again(
     name = backup.create(file, tmp_path / "backups")
     with warehouse.connect(file) as con:
         before = con.execute(
-            "select count(*), sum(stated) from (select try_cast(amount as decimal(18, 2)) as stated from raw.shop_orders)"
+            "select count(*), sum(stated) "
+            "from (select try_cast(amount as decimal(18, 2)) as stated from raw.shop_orders)"
         ).fetchall()
 
     asked.write_text(f"record_id,requested_on\n{records[0]},2026-01-05\n", encoding="utf-8")
@@ -81,7 +87,8 @@ def test_a_person_is_forgotten_and_not_landed_again(
     assert _mentions(file, words[:2]) == []
     with warehouse.connect(file) as con:
         after = con.execute(
-            "select count(*), sum(stated) from (select try_cast(amount as decimal(18, 2)) as stated from raw.shop_orders)"
+            "select count(*), sum(stated) "
+            "from (select try_cast(amount as decimal(18, 2)) as stated from raw.shop_orders)"
         ).fetchall()
     assert after == before
 

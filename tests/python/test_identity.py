@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Build, dbt_build, dbt_run_in_process, open_to_write, table_hashes
+from conftest import ROOT, Build, dbt_build, dbt_run_in_process, open_to_read, open_to_write, table_hashes
 from dbt.contracts.graph.manifest import Manifest
 
 from crm_mining.cluster_metrics import cluster_metrics
@@ -650,7 +650,7 @@ def test_a_reference_set_is_resolved_as_well_as_required(
     build = build_models(
         tmp_path / "build", "+int_customer_sources", raw_location=str(prepared.raw), modules=list(prepared.modules)
     )
-    with open_to_write(build.warehouse) as con:
+    with open_to_read(build.warehouse) as con:
         labels = con.execute(
             """select sources.record_id, sources.customer_id, truth.person_id
             from intermediate.int_customer_sources as sources
