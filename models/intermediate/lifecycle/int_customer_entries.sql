@@ -37,11 +37,17 @@ opening as (
     select min(entry_date) as first_purchase_date from first_purchases
 ),
 
+known as (
+    select * from accounts
+    union all
+    select * from first_purchases
+),
+
 entries as (
     select
         customer_id,
         min(entry_date) as entry_date
-    from (select * from accounts union all select * from first_purchases) as known
+    from known
     group by customer_id
 ),
 

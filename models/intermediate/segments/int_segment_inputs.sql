@@ -25,7 +25,7 @@ measured as (
         as_of_date,
         '{{ feature }}' as feature,
         -- Who bought once has no pace yet: as long as the customer is one, at the least.
-        {{ 'coalesce(mean_gap_days, greatest(days_since_first_purchase, 365))' if feature == 'mean_gap_days' else 'coalesce(' ~ feature ~ ', 0)' }}::double as value
+        coalesce({{ feature }}, {{ 'greatest(days_since_first_purchase, 365)' if feature == 'mean_gap_days' else 0 }})::double as value
     from features
     {{ 'union all' if not loop.last }}
     {% endfor %}

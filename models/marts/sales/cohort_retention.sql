@@ -42,7 +42,7 @@ purchases as (
         cohorts.cohort_month,
         date_trunc('month', bookings.purchase_date)::date as month,
         count(distinct bookings.customer_id) as n_active_customers,
-        count(distinct (bookings.customer_id, bookings.purchase_date)) as n_orders,
+        count(distinct concat(bookings.customer_id, ' ', bookings.purchase_date)) as n_orders,
         sum(bookings.amount) as revenue_amount
     from bookings
     inner join cohorts on bookings.customer_id = cohorts.customer_id

@@ -52,9 +52,7 @@ changes as (
 drivers as (
     select * from changes
     where change is not null
-    qualify row_number() over (
-        partition by clustering, as_of_date, from_segment, to_segment order by abs(change) desc, feature
-    ) = 1
+    qualify row_number() over (partition by clustering, as_of_date, from_segment, to_segment order by abs(change) desc, feature) = 1
 ),
 
 counted as (
@@ -92,8 +90,7 @@ named as (
         and counted.to_segment = drivers.to_segment
     left join sizes as from_sizes on
         counted.clustering = from_sizes.clustering
-        and counted.from_as_of_date = from_sizes.as_of_date
-        and counted.from_segment = from_sizes.segment
+        and counted.from_as_of_date = from_sizes.as_of_date and counted.from_segment = from_sizes.segment
     inner join sizes as to_sizes on
         counted.clustering = to_sizes.clustering
         and counted.as_of_date = to_sizes.as_of_date

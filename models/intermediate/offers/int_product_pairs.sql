@@ -1,0 +1,78 @@
+{#- Sums are of decimals: they come out the same in whatever order they are added up. -#}
+with dates as (
+    select * from {{ ref('int_offer_dates') }}
+),
+
+purchases as (
+    select * from {{ ref('int_product_purchases') }}
+),
+
+recent as (
+    select
+        dates.n_back,
+        dates.offer_date,
+        dates.similarity_days,
+        purchases.customer_id,
+        purchases.product_id,
+        max(purchases.purchase_date) as last_date,
+        min(purchases.purchase_date) as first_date
+    from dates
+    inner join purchases
+        on dates.offer_date >= purchases.purchase_date
+        and dates.offer_date - dates.similarity_days < purchases.purchase_date
+    group by dates.n_back, dates.offer_date, dates.similarity_days, purchases.customer_id, purchases.product_id
+),
+
+weighted as (
+    select
+        *,
+        pow(0.5, date_diff('day', last_date, offer_date) * 2.0 / similarity_days)::decimal(9, 6) as weight
+    from recent
+),
+
+lengths as (
+    select
+        n_back,
+        product_id,
+        count(*) as n_buyers,
+        sqrt(sum(weight * weight)::double) as length
+    from weighted
+    group by n_back, product_id
+),
+
+pairs as (
+    select
+        weighted.n_back,
+        weighted.product_id,
+        others.product_id as other_product_id,
+        count(*) as n_customers,
+        count(*) filter (where weighted.first_date < others.last_date) as n_in_order,
+        count(*) filter (where weighted.last_date = others.last_date) as n_same_day,
+        sum(weighted.weight * others.weight)::double as agreement
+    from weighted
+    inner join weighted as others
+        on weighted.n_back = others.n_back
+        and weighted.customer_id = others.customer_id
+        and weighted.product_id != others.product_id
+    group by weighted.n_back, weighted.product_id, others.product_id
+    having count(*) >= 2
+),
+
+-- Few customers in common prove little: two count half, twenty nearly all.
+scored as (
+    select
+        pairs.n_back,
+        pairs.product_id,
+        pairs.other_product_id,
+        pairs.n_customers,
+        pairs.n_in_order / (lengths.n_buyers + 10.0) as path_confidence,
+        pairs.n_same_day / (lengths.n_buyers + 10.0) as basket_confidence,
+        pairs.agreement / (lengths.length * other_lengths.length) * pairs.n_customers / (pairs.n_customers + 2.0) as similarity
+    from pairs
+    inner join lengths on pairs.n_back = lengths.n_back and pairs.product_id = lengths.product_id
+    inner join lengths as other_lengths
+        on pairs.n_back = other_lengths.n_back and pairs.other_product_id = other_lengths.product_id
+)
+
+select * from scored
+qualify row_number() over (partition by n_back, product_id order by similarity desc, other_product_id asc) <= {{ var('offer_neighbours') }}
