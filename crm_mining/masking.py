@@ -155,9 +155,9 @@ def undeclared(con: duckdb.DuckDBPyConnection, tables: list[str]) -> list[str]:
     -------
     list of str
         "marts.x.y holds e-mail addresses", one for each such column. One e-mail address anywhere in a text is enough,
-        and one telephone number. Names: three tenths of the column's different values consist of words that are first
-        or last names in the columns declared as names. At most 200,000
-        rows of a table are looked at, for names 2,000.
+        and one telephone number. Names: three tenths of the column's different values (of three letters and more)
+        consist of words of the columns declared as names. At most 200,000 rows of a table are looked at, for names
+        2,000.
     """
     _collect_name_words(con)
     found = []
@@ -172,6 +172,7 @@ def undeclared(con: duckdb.DuckDBPyConnection, tables: list[str]) -> list[str]:
             count_if(left("{name}", 1) in ('+', '0', '(') and length("{name}") >= 8)"""
             for name in texts
         )  # cheap, for all columns at once; the patterns run where there is a hint
+        names = _columns_of_names(con, table, texts)
         hinted = con.execute(f"select {hints} from (from {table} limit {_ROWS_LOOKED_AT})").fetchall()[0]
         for position, name in enumerate(texts):
             n_at, n_digits = hinted[2 * position : 2 * position + 2]
@@ -179,7 +180,7 @@ def undeclared(con: duckdb.DuckDBPyConnection, tables: list[str]) -> list[str]:
                 found.append(f"{table}.{name} holds e-mail addresses")
             elif n_digits and _matches(con, table, name, _NUMBER):
                 found.append(f"{table}.{name} holds telephone numbers")
-            elif _holds_names(con, table, name):
+            elif name.replace('""', '"') in names:
                 found.append(f"{table}.{name} holds names")
     return found
 
@@ -201,16 +202,17 @@ def _collect_name_words(con: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _holds_names(con: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
-    values = (
-        f'(select distinct "{column}" as value from (from {table} limit {_ROWS_OF_NAMES}) '
-        f'where "{column}" is not null and length("{column}") < 60)'
-    )
-    n_names, n_values = con.execute(
-        "select count_if(is_name), count(*) from (select value, bool_and(word in (from name_words)) as is_name from "
-        f"(select value, unnest(string_split(lower(trim(value)), ' ')) as word from {values}) group by value)"
-    ).fetchall()[0]
-    return bool((n_names or 0) >= max(_NAMES_LEAST, _NAMES_SHARE * n_values))
+def _columns_of_names(con: duckdb.DuckDBPyConnection, table: str, quoted: list[str]) -> set[str]:
+    """Give which of the text columns hold names; values shorter than a name's three letters are codes, say nothing."""
+    columns = ", ".join(f'"{name}"' for name in quoted)
+    rows = con.execute(
+        "select name, count_if(is_name), count(*) from ("
+        "select name, value, bool_and(word in (from name_words)) as is_name from ("
+        "select name, value, unnest(string_split(lower(trim(value)), ' ')) as word from ("
+        f"select distinct name, value from (unpivot (select {columns} from {table} limit {_ROWS_OF_NAMES}) "
+        f"on {columns} into name name value value) where length(value) between 3 and 59)) group by all) group by name"
+    ).fetchall()
+    return {name for name, n_names, n_values in rows if n_names >= max(_NAMES_LEAST, _NAMES_SHARE * n_values)}
 
 
 def plain_key(text: str) -> bool:
