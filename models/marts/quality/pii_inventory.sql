@@ -4,10 +4,10 @@ with classes as (
 
 declared as (
     select
-        table_name,
-        column_name,
-        pii_class,
-        masking
+        declarations.table_name,
+        declarations.column_name,
+        declarations.pii_class,
+        declarations.masking
     from (
         values
         {{ declared_pii() }}
