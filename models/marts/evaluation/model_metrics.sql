@@ -1,7 +1,7 @@
 {#- A model that is measured brings a table of these columns of its own; its name goes here. -#}
 {%- set measured = [
     'int_identity_metrics', 'int_value_metrics', 'int_prediction_metrics', 'int_lifecycle_metrics', 'int_segment_metrics',
-    'int_recommendation_metrics', 'int_uplift_metrics',
+    'int_recommendation_metrics', 'int_uplift_metrics', 'int_forecast_metrics',
 ] -%}
 with metrics as (
     {% for table in measured %}

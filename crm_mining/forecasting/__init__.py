@@ -1,0 +1,1 @@
+"""Forecasts of many series: ARIMA, exponential smoothing and Theta, weighed by back-tests, that add up."""

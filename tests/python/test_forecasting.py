@@ -1,0 +1,215 @@
+"""Forecasting: known models on known data, every bad input, never worse than naive, and sums that add up."""
+
+import os
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from crm_mining.forecasting import arima, backtest
+from crm_mining.forecasting.arima import Orders
+from crm_mining.forecasting.backtest import Series
+from crm_mining.forecasting.history import seasonal_naive
+from crm_mining.forecasting.panel import forecast_series
+from crm_mining.forecasting.tables import CANDIDATE_SCHEMA, candidates_from_tables, forecasts_from_tables
+
+TOURISM = Path(os.environ.get("CRM_REFERENCE_DATA", "../shared/data")) / "tourism" / "tourism_monthly.parquet"
+AIR_PASSENGERS = np.array([
+    112, 118, 132, 129, 121, 135, 148, 148, 136, 119, 104, 118, 115, 126, 141, 135, 125, 149,
+    170, 170, 158, 133, 114, 140, 145, 150, 178, 163, 172, 178, 199, 199, 184, 162, 146, 166,
+    171, 180, 193, 181, 183, 218, 230, 242, 209, 191, 172, 194, 196, 196, 236, 235, 229, 243,
+    264, 272, 237, 211, 180, 201, 204, 188, 235, 227, 234, 264, 302, 293, 259, 229, 203, 229,
+    242, 233, 267, 269, 270, 315, 364, 347, 312, 274, 237, 278, 284, 277, 317, 313, 318, 374,
+    413, 405, 355, 306, 271, 306, 315, 301, 356, 348, 355, 422, 465, 467, 404, 347, 305, 336,
+    340, 318, 362, 348, 363, 435, 491, 505, 404, 359, 310, 337, 360, 342, 406, 396, 420, 472,
+    548, 559, 463, 407, 362, 405, 417, 391, 419, 461, 472, 535, 622, 606, 508, 461, 390, 432,
+], dtype="float64")  # fmt: skip
+ENDS = ["forecast", "low_80", "high_80", "low_95", "high_95"]
+
+
+def _tourism() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    if not TOURISM.exists():
+        pytest.skip(f"{TOURISM} is not there; CRM_REFERENCE_DATA names the folder of reference data")
+    rows = pd.read_parquet(TOURISM).sort_values(["series", "t"])
+    parts = {split: own.groupby("series")["value"] for split, own in rows.groupby("split")}
+    train, test = ({str(k): v.to_numpy() for k, v in parts[split]} for split in ("train", "test"))
+    return train, test
+
+
+def test_seasonal_naive_is_exact_on_tourism() -> None:
+    train, test = _tourism()
+    errors = [np.mean(np.abs(test[k] - seasonal_naive(train[k], 12, 24)) / test[k]) for k in train]
+    assert len(errors) == 366
+    assert round(100 * float(np.mean(errors)), 2) == 22.56
+
+
+def test_the_airline_model_has_its_published_coefficients() -> None:
+    """Box & Jenkins' model as R's arima fits it by exact likelihood: -0.4018 and -0.5569, variance 0.001348."""
+    y = np.log(AIR_PASSENGERS)
+    start = arima.fit_conditional(y, Orders(0, 1, 1, 0, 1, 1, 12))
+    assert start is not None
+    fit = arima.fit_exactly(y, start)
+    assert fit.method == arima.EXACT
+    assert fit.ma[0] == pytest.approx(-0.4018, abs=0.003)
+    assert fit.seasonal_ma[0] == pytest.approx(-0.5569, abs=0.003)
+    assert fit.sigma2 == pytest.approx(0.001348, rel=0.01)
+
+
+def test_air_passengers_get_a_seasonal_arima_that_forecasts() -> None:
+    y = np.log(AIR_PASSENGERS)
+    fit = arima.search(y[:-12], 12)
+    assert fit is not None
+    assert fit.orders.seasonal_d == 1
+    assert 1 <= fit.orders.p + fit.orders.q + fit.orders.seasonal_p + fit.orders.seasonal_q <= 6
+    ahead = np.exp(arima.forecast(y[:-12], arima.fit_exactly(y[:-12], fit), 12))
+    actual = AIR_PASSENGERS[-12:]
+    assert np.mean(np.abs(ahead - actual) / actual) < 0.06
+
+
+def test_the_jacobian_is_the_slope_of_the_errors() -> None:
+    draw = np.random.default_rng(1)
+    w, x = draw.normal(size=80), draw.normal(size=(80, 1))
+    problem = arima._Conditional(w, x, Orders(2, 0, 1, 1, 0, 1, 4))
+    at = np.array([0.3, 0.2, -0.1, 0.4, 0.25, -0.3])
+    found = problem.jacobian(at, problem.errors(at))
+    for i in range(len(at)):
+        move = np.zeros(len(at))
+        move[i] = 1e-6
+        slope = (problem.errors(at + move) - problem.errors(at - move)) / 2e-6
+        np.testing.assert_allclose(found[:, i], slope, atol=1e-6)
+
+
+def _bad() -> dict[str, tuple[object, str]]:
+    draw = np.random.default_rng(0)
+    noisy = 10 + draw.normal(size=60)
+    noisy[[5, 6, 30]], noisy[40] = np.nan, np.inf
+    spike = np.zeros(20)
+    spike[[0, 16]] = 1.0, 5.0
+    return {
+        "nothing": ([], "no_data"),
+        "unknown": ([np.nan] * 20, "no_data"),
+        "three points": ([1.0, 2, 3], "too_short"),
+        "constant": ([7.0] * 40, "constant"),
+        "zeros": ([0.0] * 40, "all_zero"),
+        "single spike": (spike, "sparse"),
+        "missing months": (noisy, "ok"),
+        "negative": (draw.normal(size=50), "ok"),
+        "dead": (np.r_[draw.poisson(5, 40) + 1.0, np.zeros(14)], "dead"),
+        "new": (np.r_[np.zeros(30), draw.poisson(9, 10) + 1.0], "new"),
+        "huge": (1e300 * np.ones(40), "no_data"),
+        "two million": (100 + draw.normal(size=2_000_000), "ok"),
+    }
+
+
+@pytest.mark.parametrize("period", [1, 2, 12])
+def test_bad_input_gets_a_status_and_a_forecast(period: int) -> None:
+    cases = _bad()
+    series = [Series(key, np.asarray(values, dtype="float64"), period) for key, (values, _) in cases.items()]
+    rows = forecast_series(series, 6)
+    ahead = rows[(rows["method"] == "shipped") & rows["actual"].isna()]
+    assert np.isfinite(ahead[ENDS].to_numpy()).all()
+    final = ahead[ahead["n_known"] == ahead["series_id"].map({one.key: len(one.values) for one in series})]
+    assert (final.groupby("series_id").size() == 6).all()
+    assert set(final["series_id"]) == set(cases)
+    if period == 12:
+        found = final.drop_duplicates("series_id").set_index("series_id")["status"].to_dict()
+        assert found == {key: status for key, (_, status) in cases.items()}
+
+
+def _hierarchy() -> tuple[list[Series], dict[str, tuple[str, str, str]]]:
+    draw = np.random.default_rng(5)
+    season = 1 + 0.4 * np.sin(2 * np.pi * np.arange(72) / 12)
+    parts = {name: size * season * draw.lognormal(0, 0.2, 72) for name, size in (("a", 10), ("b", 30), ("c", 5))}
+    series = [Series("total", sum(parts.values(), np.zeros(72)), 12), *(Series(k, v, 12) for k, v in parts.items())]
+    return series, {one.key: ("g", "total" if one.key == "total" else "part", one.key) for one in series}
+
+
+def test_it_adds_up_and_is_never_worse_than_naive() -> None:
+    series, places = _hierarchy()
+    rows = forecast_series(series, 12, places=places)
+    shipped = rows[(rows["method"] == "shipped") & (rows["n_known"] == 72)].pivot(
+        index="step", columns="series_id", values="forecast"
+    )
+    np.testing.assert_allclose(shipped[["a", "b", "c"]].sum(axis=1), shipped["total"], rtol=1e-6)
+    tested = rows[rows["actual"].notna()].assign(error=lambda r: (r["forecast"] - r["actual"]).abs())
+    means = tested.pivot_table(index="series_id", columns="method", values="error")
+    assert (means["shipped"] <= means["seasonal_naive"] * (1 + 1e-6)).all()
+    assert (means["shipped"] < 0.95 * means["seasonal_naive"]).any()
+    weights = rows[(rows["n_known"] == 72) & (rows["step"] == 1)].groupby("series_id")["weight"].sum()
+    np.testing.assert_allclose(weights, 1.0)
+
+
+def test_the_number_of_processes_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    series, places = _hierarchy()
+    alone = forecast_series(series, 6, places=places)
+    monkeypatch.setattr(backtest, "MIN_PARALLEL", 2)
+    pd.testing.assert_frame_equal(alone, forecast_series(series, 6, places=places, workers=2))
+
+
+def test_a_subset_of_tourism_is_forecast_better_than_by_the_last_season() -> None:
+    train, test = _tourism()
+    keys = sorted(train)[::60]
+    rows = forecast_series([Series(key, train[key], 12) for key in keys], 24)
+    final = rows[rows["n_known"] == rows["series_id"].map({key: len(train[key]) for key in keys})]
+    errors = {
+        method: np.mean([
+            np.abs(test[str(key)] - own.sort_values("step")["forecast"].to_numpy()).mean() / own["scale"].iloc[0]
+            for key, own in part.groupby("series_id")
+        ])
+        for method, part in final.groupby("method")
+    }  # fmt: skip
+    assert errors["shipped"] < errors["seasonal_naive"]
+
+
+def _relation(con: duckdb.DuckDBPyConnection, n: int) -> duckdb.DuckDBPyRelation:
+    return con.sql(f"""
+        select 'tickets|month|total|total' as series_id, 'tickets' as measure, 'month' as frequency,
+            'total' as dimension, 'total' as member,
+            (date '2020-02-01' + to_months(i::integer) - interval 1 day)::date as period_end_date,
+            (20 + i % 7 + i % 5)::double as value
+        from range({n}) as t(i)
+    """)
+
+
+def test_what_is_stored_is_not_forecast_again() -> None:
+    with duckdb.connect() as con:
+        first = candidates_from_tables(_relation(con, 36), None, horizons={"month": 6})
+        assert first.num_rows > 0
+        stored = con.from_arrow(first)
+        again = candidates_from_tables(_relation(con, 36), stored, horizons={"month": 6})
+        assert again.num_rows == 0
+        later = candidates_from_tables(_relation(con, 37), stored, horizons={"month": 6})
+        assert 0 < len(set(later["cutoff_date"].to_pylist())) < 4 + 1
+        empty = con.from_arrow(CANDIDATE_SCHEMA.empty_table())
+        nothing = candidates_from_tables(_relation(con, 0), empty, horizons={"month": 6})
+        assert forecasts_from_tables(_relation(con, 0), con.from_arrow(nothing), horizons={"month": 6}).num_rows == 0
+
+
+def test_never_refitting_keeps_what_is_stored_and_adds_what_is_not() -> None:
+    with duckdb.connect() as con:
+        stored = con.from_arrow(candidates_from_tables(_relation(con, 36), None, horizons={"month": 6}))
+        changed = _relation(con, 36).project("* replace (value + 5 as value)")
+        assert candidates_from_tables(changed, stored, horizons={"month": 6}, refit="never").num_rows == 0
+        assert candidates_from_tables(changed, stored, horizons={"month": 6}).num_rows == len(stored)
+        longer = candidates_from_tables(changed, stored, horizons={"month": 9}, refit="never")
+        assert set(longer["step"].to_pylist()) == set(range(1, 10))
+        shipped = forecasts_from_tables(changed, con.from_arrow(longer), horizons={"month": 9})
+        ahead = shipped.to_pandas().query("is_final and method == 'shipped'")
+        assert len(ahead) == 9
+        assert np.isfinite(ahead[ENDS].to_numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"horizons": {"day": 6}}, "frequency of forecast_horizons is 'day'; allowed: month, week"),
+        ({"horizons": {"month": 0}}, "horizon of month is 0; allowed: 1 to 24"),
+        ({"horizons": {"month": 6}, "refit": "often"}, "refit is 'often'; allowed: auto, always, never"),
+        ({"horizons": {"month": 6}, "workers": 0}, "workers is 0; allowed: 1 and above"),
+    ],
+)
+def test_an_impossible_parameter_is_named(arguments: dict[str, object], message: str) -> None:
+    with duckdb.connect() as con, pytest.raises(ValueError, match=message):
+        candidates_from_tables(_relation(con, 36), None, **arguments)  # type: ignore[arg-type]
