@@ -29,6 +29,7 @@ IRREPLACEABLE = {
     "marts.lifecycle_terms": "stored fits",
     "marts.segment_terms": "stored fits",
     "intermediate.int_prediction_fits": "stored fits",
+    "intermediate.int_forecast_candidates": "stored fits",
     "operations.publish_log": "what was published",
 }
 #: What a second build does: wait for the first, or end at once.
