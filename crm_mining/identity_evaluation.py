@@ -50,6 +50,35 @@ def find_truth(*, raw_root: str, truth: str, name: str) -> Path | None:
     return None
 
 
+def read_truth(path: Path) -> pd.DataFrame:
+    """Read a truth table, all of it as text."""
+    return (pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype="str")).astype("str")
+
+
+def sole_persons(sources: duckdb.DuckDBPyRelation, record_persons: Path) -> pd.DataFrame:
+    """List the customers whose records are those of one person.
+
+    Parameters
+    ----------
+    sources : relation
+        ``source_table, source_key, customer_id`` of the records to go by.
+    record_persons : Path
+        Truth table: ``source_table, source_key, person_id``.
+
+    Returns
+    -------
+    DataFrame
+        ``customer_id, person_id``.
+    """
+    known = sources.df().merge(read_truth(record_persons), on=["source_table", "source_key"])
+    return known[["customer_id", "person_id"]].drop_duplicates().drop_duplicates("customer_id", keep=False)
+
+
+def no_metrics() -> pd.DataFrame:
+    """Give a table of :data:`COLUMNS` without rows."""
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+
+
 def evaluate_identity(
     sources: duckdb.DuckDBPyRelation, records: duckdb.DuckDBPyRelation, truth: Path | None
 ) -> pd.DataFrame:
@@ -70,17 +99,13 @@ def evaluate_identity(
         One row per model and metric, with the columns of :data:`COLUMNS`: the value, its 95 % interval by resampling
         persons (percentile bootstrap, Efron 1979), and the value of the baseline e-mail or phone. No truth, no rows.
     """
-    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
     if truth is None:
-        return empty
-    path = str(truth).replace("'", "''")
-    reader = f"read_parquet('{path}')" if truth.suffix == ".parquet" else f"read_csv('{path}', all_varchar=true)"
-    with duckdb.connect() as con:
-        persons = con.execute(f"select distinct source_table, source_key, person_id from {reader}").df()
+        return no_metrics()
+    persons = read_truth(truth)[["source_table", "source_key", "person_id"]].drop_duplicates()
     labelled = sources.order("record_id").df().merge(persons, on=["source_table", "source_key"])
     labelled = labelled.merge(records.df(), on="record_id").sort_values("record_id", kind="stable", ignore_index=True)
     if labelled.empty:
-        return empty
+        return no_metrics()
     person = pd.factorize(labelled["person_id"])[0]
     labelings = {
         "identity_resolution": pd.factorize(labelled["customer_id"])[0],
@@ -131,7 +156,8 @@ def _metrics(customer: npt.NDArray[np.int64], person: npt.NDArray[np.int64]) -> 
     np.add.at(by_person, cells["person"].to_numpy(), terms)
     draws = np.random.default_rng(SEED).multinomial(n_persons, np.full(n_persons, 1 / n_persons), size=N_RESAMPLES)
     value = _ratios(by_person.sum(axis=0, keepdims=True))
-    resampled = _ratios(draws @ by_person)
+    # Not a matrix product: its last digit hangs on where the numbers lie in memory.
+    resampled = _ratios(np.column_stack([(draws * column).sum(axis=1) for column in by_person.T]))
     found = {
         name: (float(v[0]), *(float(q) for q in np.quantile(resampled[name], [0.025, 0.975])))
         for name, v in value.items()

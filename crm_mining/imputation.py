@@ -20,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from threadpoolctl import threadpool_limits
+
+from crm_mining.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -189,7 +190,7 @@ def choose_policies(
             of_sources = Sample(sample.frame[is_kept].reset_index(drop=True), sample.texts, sample.numbers)
             if n_gaps or (table, column) in wanted:
                 # One thread: the same figures whatever the machine, and no queueing for small matrices.
-                with threadpool_limits(1):
+                with one_thread():
                     choice = measure_column(
                         of_sources, column, wanted.get((table, column)), seed=_seed(seed, table, column)
                     )

@@ -6,8 +6,8 @@ and Colombo 1987; with more than two states, Schwartz, Bradlow and Fader 2014, *
 characteristics*, Marketing Science 33). What is seen of a month is a count for each channel, Poisson distributed with
 mean ``rate of the state x exposure x factor of the month``, independent given the state. The exposure says how much of
 it there could have been: the part of the month that has passed, or 0 where a channel tells nothing (an answer nobody
-was
-asked for). The factor of the month is season and trade: without it a good December would look like a change of state.
+was asked for). The factor of the month is season and trade: without it a good December would look like a change of
+state.
 
 EM, its steps for the chain and its bookkeeping are those of ``hmmlearn``. Its forward-backward pass goes from customer
 to customer; here all customers are passed through month by month, those with equal months counted instead of repeated:
@@ -29,6 +29,7 @@ from scipy.sparse import csr_array
 from scipy.special import gammaln
 
 from crm_mining.progress import Progress
+from crm_mining.refits import check_refit
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -53,7 +54,6 @@ LIVING = {
 #: Below these a fit is not tried.
 MIN_CUSTOMERS, MIN_MONTHS = 50, 3
 CONVERGED, NOT_CONVERGED, TOO_FEW = "converged", "not_converged", "too_few"
-REFITS = ("auto", "always", "never")
 MONTH_COLUMNS = (
     "customer_id", "month", "month_number", "is_entry_seen",
     *(name for pair in CHANNELS.values() for name in pair),
@@ -633,8 +633,7 @@ def fit_from_tables(
     ValueError
         When a parameter is outside its range; the message names it.
     """
-    if refit not in REFITS:
-        raise ValueError(f"refit is {refit!r}; allowed: {', '.join(REFITS)}")
+    check_refit(refit)
     if len(n_states) != 2:
         raise ValueError(f"lifecycle_states is {list(n_states)}; allowed: two numbers, least and greatest")
     if sample_customers < MIN_CUSTOMERS:

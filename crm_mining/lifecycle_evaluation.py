@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from crm_mining.identity_evaluation import COLUMNS
+from crm_mining.identity_evaluation import COLUMNS, no_metrics, read_truth, sole_persons
 from crm_mining.lifecycle import LOST, NEW
 
 FloatArray = npt.NDArray[np.float64]
@@ -54,12 +54,11 @@ def evaluate_lifecycle(
         customers; the baseline is :func:`recency_rule`. ``transition``: ``max_error`` and ``mean_error`` over all cells
         of the planted matrix, and beside it the matrix counted from the rule's states.
     """
-    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
     if record_persons is None or person_states is None or state_transitions is None or states.limit(1).df().empty:
-        return empty
+        return no_metrics()
     known = _with_truth(states, months, sources, record_persons, person_states)
     if known.empty:
-        return empty
+        return no_metrics()
     silence, truth = known["silence"].to_numpy(), known["truth"].to_numpy(dtype="str")
     rule = recency_rule(silence, truth)
     who = np.asarray(known["customer_id"].astype("category").cat.codes, dtype="int64")
@@ -68,7 +67,7 @@ def evaluate_lifecycle(
         guess = known[target].to_numpy(dtype="str")
         measured = zip(_rates(guess, truth, who), _rates(rule, truth, who), strict=True)
         rows += [(target, *own, of_rule[1]) for own, of_rule in measured]
-    planted = _read(state_transitions).astype({"probability": "float64"})
+    planted = read_truth(state_transitions).astype({"probability": "float64"})
     planted_of = planted.set_index(["from_state", "to_state"])["probability"]
     fitted = states.aggregate("max(fitted_as_of_date)").fetchall()[0][0]
     found = terms.filter(f"term = 'transition' and as_of_date = '{fitted}'").df()
@@ -121,12 +120,9 @@ def _with_truth(
     person_states: Path,
 ) -> pd.DataFrame:
     """Months after entry of customers who are one person in truth, with that person's state and months of silence."""
-    records = _read(record_persons)
-    records = records.loc[records["source_table"] == "shop.customers", ["source_table", "source_key", "person_id"]]
-    customers = sources.filter("source_table = 'shop.customers'").df().merge(records, on=["source_table", "source_key"])
-    pairs = customers[["customer_id", "person_id"]].drop_duplicates()
-    pairs = pairs.drop_duplicates("customer_id", keep=False).drop_duplicates("person_id", keep=False)
-    changes = _read(person_states).rename(columns={"state": "truth"})
+    pairs = sole_persons(sources.filter("source_table = 'shop.customers'"), record_persons)
+    pairs = pairs.drop_duplicates("person_id", keep=False)
+    changes = read_truth(person_states).rename(columns={"state": "truth"})
     changes["month"] = pd.to_datetime(changes["month"] + "-01").astype("datetime64[us]")
     frame = states.project("customer_id, month, state, state_then").df()
     frame = frame.merge(months.project("customer_id, month, n_orders").df(), on=["customer_id", "month"])
@@ -166,7 +162,3 @@ def _rates(
         low, high = np.quantile(values[1:], [0.025, 0.975])
         found.append((metric, float(values[0]), float(low), float(high)))
     return found
-
-
-def _read(path: Path) -> pd.DataFrame:
-    return (pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype="str")).astype("str")

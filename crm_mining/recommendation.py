@@ -22,9 +22,9 @@ import pyarrow as pa
 from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from crm_mining.progress import Progress
+from crm_mining.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 SingleArray = npt.NDArray[np.float32]
@@ -110,7 +110,7 @@ class Ranker:
         if self.trees is None or self.regression is None:
             return _fall_back(candidates, is_own="own_popularity" in self.features)
         values = _values(candidates, self.features)
-        with threadpool_limits(limits=1):
+        with one_thread():
             by_trees = self.trees.decision_function(values[:, self.is_varied])
             by_regression = self.regression.decision_function(
                 (_logarithms(values, self.features) - self.mean) / self.spread
@@ -163,7 +163,7 @@ def fit_ranker(candidates: pd.DataFrame, *, setting: str, without: Collection[st
     mean = logarithms.mean(axis=0)
     spread = logarithms.std(axis=0)
     spread[spread < 1e-9] = 1.0
-    with threadpool_limits(limits=1):
+    with one_thread():
         trees = HistGradientBoostingClassifier(
             learning_rate=0.1, max_iter=80, max_leaf_nodes=31, min_samples_leaf=50, l2_regularization=1.0,
             early_stopping=False, random_state=seed,

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from crm_mining.identity_evaluation import COLUMNS
+from crm_mining.identity_evaluation import COLUMNS, no_metrics
 from crm_mining.recommendation import ANY, NEW, SETTINGS, TEST
 
 FloatArray = npt.NDArray[np.float64]
@@ -116,7 +116,7 @@ def evaluate_recommendations(
     )
     scored = scores.filter(of_test).project("setting, customer_id, product_id, score").df()
     truth = purchases.order("customer_id, product_id").df()
-    found: list[pd.DataFrame] = [pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})]
+    found: list[pd.DataFrame] = [no_metrics()]
     for setting in SETTINGS:
         bought = (truth if setting == ANY else truth[truth["is_new"]]).groupby("customer_id").size()
         here = candidates[candidates["customer_id"].isin(bought.index)]

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
-from threadpoolctl import threadpool_limits
 
-from crm_mining.identity_evaluation import COLUMNS
+from crm_mining.identity_evaluation import COLUMNS, read_truth, sole_persons
 from crm_mining.segments import CONSTANT, TOO_FEW, read_segments, wide_inputs
+from crm_mining.threads import one_thread
 
 MODEL, NAIVE = "customer_segments", "baseline_naive_refit"
 #: Customers of an as-of date that are looked at: the first by customer_id, which is a hash.
@@ -85,7 +85,7 @@ def evaluate_segments(
             fixed = (
                 segments[before].assign(values)[0][both] if segments[before].features == segments[day].features else was
             )
-            with threadpool_limits(1):
+            with one_thread():
                 anew = KMeans(len(segments[day].keys), n_init=1, random_state=SEED + day.toordinal())
                 naive = anew.fit_predict(segments[day].scaled(values))[both] + 1
             share = float((fixed == was).mean())
@@ -113,12 +113,7 @@ def _against_groups(
     record_persons: Path,
     persons: Path,
 ) -> list[tuple[str, str, str, str, float, float, float, float]]:
-    records, people = (
-        (pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype="str")).astype("str")
-        for path in (record_persons, persons)
-    )
-    known = sources.df().merge(records, on=["source_table", "source_key"])[["customer_id", "person_id"]]
-    known = known.drop_duplicates().drop_duplicates("customer_id", keep=False).merge(people, on="person_id")
+    known = sole_persons(sources, record_persons).merge(read_truth(persons), on="person_id")
     bought = inputs.filter(f"clustering = 'needs' and as_of_date = '{day}'").aggregate(
         "customer_id, arg_max(feature, (value, feature)) as favourite", "customer_id"
     )

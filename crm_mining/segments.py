@@ -1,12 +1,12 @@
 """Segments that hold still: K-means whose clusters keep their key and name from one as-of date to the next.
 
 The number of clusters is chosen once, by silhouette (Rousseeuw 1987) among the numbers at which clusterings of other
-draws
-of the customers agree (bootstrap adjusted Rand index; Hubert & Arabie 1985, Hennig 2007, *Cluster-wise assessment of
-cluster stability*, CSDA 52). The next as-of date starts from the last centroids, on the last scales, so that a customer
-changes segment because the customer has changed. Only when a cluster has emptied or moved more than halfway to its
-neighbour is everything found anew; clusters that are then still where old ones were (matched by the Hungarian method,
-Kuhn 1955) keep their key and name. A fit leaves a table of centroids, and assignment reads nothing else.
+draws of the customers agree (bootstrap adjusted Rand index; Hubert & Arabie 1985, Hennig 2007, *Cluster-wise assessment
+of cluster stability*, CSDA 52). The next as-of date starts from the last centroids, on the last scales, and they go
+half of the way to where their customers are now, so that a customer changes segment because the customer has changed.
+Only when a cluster has emptied or would move more than halfway to its neighbour is everything found anew; clusters that
+are then still where old ones were (matched by the Hungarian method, Kuhn 1955) keep their key and name. A fit leaves a
+table of centroids, and assignment reads nothing else.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,24 +22,25 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
-from threadpoolctl import threadpool_limits
 
 from crm_mining.progress import Progress
+from crm_mining.refits import check_refit
+from crm_mining.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 #: fitted (found anew, nothing to go on from), kept (went on from the last centroids), changed (found anew: the
-#: structure
-#: has changed), too_few and constant (one segment of all).
+#: structure has changed), too_few and constant (one segment of all).
 FITTED, KEPT, CHANGED, TOO_FEW, CONSTANT = "fitted", "kept", "changed", "too_few", "constant"
-REFITS = ("auto", "always", "never")
 #: Below so many customers for each cluster nothing is cut.
 MIN_CUSTOMERS_PER_SEGMENT = 10
 #: A cluster with a smaller share has emptied.
 MIN_SHARE = 0.005
 #: From so many standard deviations on a feature marks a segment.
 MARK = 0.4
+#: How much of the way to where their customers are now centroids go from one as-of date to the next.
+PACE = 0.5
 _N_SILHOUETTE, _N_BOOTSTRAP, _N_STARTS = 1_000, 8, 5
 _MAX_SCALED = 5.0
 _SEED = 20240101
@@ -172,9 +173,9 @@ def find_segments(
 
 
 def _go_on(values: FloatArray, last: Segments) -> Segments | None:
-    """Move the last centroids to where their customers are now; None when they no longer hold."""
+    """Move the last centroids towards where their customers are now; None when they no longer hold."""
     scaled = last.scaled(values)
-    with threadpool_limits(1):
+    with one_thread():
         fitted = KMeans(len(last.keys), init=last.centroids, n_init=1, max_iter=300).fit(scaled)
     centroids = np.asarray(fitted.cluster_centers_, dtype="float64")
     pairs = linear_sum_assignment(cdist(last.centroids, centroids))[1]
@@ -183,6 +184,8 @@ def _go_on(values: FloatArray, last: Segments) -> Segments | None:
     between = cdist(last.centroids, last.centroids) + np.where(np.eye(len(pairs)) > 0, np.inf, 0)
     if sizes.min() < MIN_SHARE * len(values) or (moved > between.min(axis=1) / 2).any():
         return None
+    centroids = last.centroids + PACE * (centroids - last.centroids)
+    sizes = np.bincount(cdist(scaled, centroids).argmin(axis=1), minlength=len(pairs))
     return replace(last, centroids=centroids, sizes=sizes, selection=last.selection.iloc[:0], status=KEPT)
 
 
@@ -249,7 +252,7 @@ def choose_k(
     sample = np.sort(draw.choice(n, min(n, _N_SILHOUETTE), replace=False))
     boots = [draw.integers(0, n, n) for _ in range(_N_BOOTSTRAP)]
     rows, labels_of = [], {}
-    with threadpool_limits(1):
+    with one_thread():
         for k in range(k_range[0], k_range[1] + 1):
             fitted = KMeans(k, n_init=_N_STARTS, random_state=seed).fit(scaled)
             labels = labels_of[k] = np.asarray(fitted.labels_, dtype="int64")
@@ -294,8 +297,7 @@ def name_segments(segments: Segments, words: Mapping[str, tuple[str, str]], noun
         Centroids are in standard deviations from the mean of all. A segment that has a name keeps it.
     words : mapping
         Feature to the words for a high and a low value; the order is that of the words in a name. A feature without
-        words
-        names itself where it is high ("garden").
+        words names itself where it is high ("garden").
     noun : str
         What they all are.
 
@@ -361,16 +363,14 @@ def fit_from_tables(
     -------
     Table
         The columns of :data:`TERM_SCHEMA`: a row per segment and feature and, where ``feature`` is empty, a row per
-        number
-        of clusters that was looked at (``k, silhouette, stability``; ``segment`` null).
+        number of clusters that was looked at (``k, silhouette, stability``; ``segment`` null).
 
     Raises
     ------
     ValueError
         When a parameter is outside its range; the message names it.
     """
-    if refit not in REFITS:
-        raise ValueError(f"refit is {refit!r}; allowed: {', '.join(REFITS)}")
+    check_refit(refit)
     if len(k_range) != 2:
         raise ValueError(f"segment_range is {list(k_range)}; allowed: two numbers, least and greatest")
     if sample_customers < 1:

@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from threadpoolctl import threadpool_limits
 
-from crm_mining.identity_evaluation import COLUMNS
+from crm_mining.identity_evaluation import COLUMNS, no_metrics, read_truth, sole_persons
+from crm_mining.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -108,7 +108,7 @@ def estimate_effects(known: pd.DataFrame, asked: pd.DataFrame) -> Effects:
         mean = np.full(n, round(float(transformed.mean()), 9))
         return Effects(mean, mean, np.full(n, y[treated].mean()), "mean")
     x, asked_x = _matrices(known, asked)
-    with threadpool_limits(limits=1):
+    with one_thread():
         with_message, without = (
             LogisticRegression(C=C, max_iter=500).fit(x[treated == arm], y[treated == arm]) for arm in (True, False)
         )
@@ -238,9 +238,8 @@ def evaluate_uplift(
     """
     known = features.filter(f"campaign_id != '{CURRENT}'").order("started_date, campaign_id, customer_id").df()
     judged = list(_judged_campaigns(known))
-    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
     if not judged:
-        return empty
+        return no_metrics()
     pooled = pd.concat(judged, ignore_index=True)
     gains = {"": pooled["gain"]}
     truth = _true_effects(pooled, sources, record_persons, persons, effects)
@@ -320,15 +319,9 @@ def _true_effects(
     """Look up the true effect by row of ``pooled``; NaN for customers who are not one person in truth."""
     if record_persons is None or persons is None or effects is None:
         return None
-    records, people, planted = (_read(path) for path in (record_persons, persons, effects))
-    of_subscribers = sources.filter(f"source_table = '{_SUBSCRIBERS}'").df()
-    owners = of_subscribers.merge(records, on=["source_table", "source_key"])[["customer_id", "person_id"]]
-    owners = owners.drop_duplicates().drop_duplicates("customer_id", keep=False)
+    people, planted = read_truth(persons), read_truth(effects)
+    owners = sole_persons(sources.filter(f"source_table = '{_SUBSCRIBERS}'"), record_persons)
     rows = pooled[["campaign_id", "customer_id"]].merge(owners, on="customer_id", how="left")
     rows = rows.merge(people[["person_id", "effect_group"]], on="person_id", how="left")
     rows = rows.merge(planted, on=["campaign_id", "effect_group"], how="left")
     return pd.to_numeric(rows["uplift"])
-
-
-def _read(path: Path) -> pd.DataFrame:
-    return (pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype="str")).astype("str")

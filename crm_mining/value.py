@@ -34,6 +34,8 @@ from scipy.special import betaln, digamma, expit, gammaln
 from scipy.stats import rankdata
 
 from crm_mining.progress import Progress
+from crm_mining.refits import check_refit
+from crm_mining.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -70,8 +72,6 @@ TERM_SCHEMA = pa.schema(
     [("as_of_date", pa.date32())]
     + [(name, pa.string() if kind == "str" else pa.float64()) for name, kind in TERM_COLUMNS.items()]
 )
-#: When to fit: where there is no fit yet, wherever one could be, nowhere.
-REFITS = ("auto", "always", "never")
 #: Of a column: itself and the ends of its interval.
 ENDS = ("", "_low", "_high")
 
@@ -654,6 +654,7 @@ def _check_horizon(horizon: float) -> None:
 # ------------------------------------------------------------------------------------------------------------- tables
 
 
+@one_thread()
 def fit_value(customers: pd.DataFrame) -> pd.DataFrame:
     """Fit all three models and choose between the first two.
 
@@ -789,8 +790,7 @@ def fit_from_tables(
     ValueError
         When ``refit`` is unknown or a value is outside its range; the message names both.
     """
-    if refit not in REFITS:
-        raise ValueError(f"refit is {refit!r}; allowed: {', '.join(REFITS)}")
+    check_refit(refit)
     days = {day for (day,) in purchases.project("as_of_date").distinct().fetchall()} if refit != "never" else set()
     known = {day for (day,) in stored.fetchall()} if stored is not None and refit == "auto" else set()
     columns = f"{', '.join(PURCHASE_COLUMNS)}, mean_repeat_amount"

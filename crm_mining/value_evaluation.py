@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from crm_mining.identity_evaluation import COLUMNS
+from crm_mining.identity_evaluation import COLUMNS, no_metrics, read_truth, sole_persons
 from crm_mining.value import evaluate_p_alive
 
 FloatArray = npt.NDArray[np.float64]
@@ -59,7 +59,7 @@ def evaluate_value(
         :func:`crm_mining.value.evaluate_p_alive`; the baseline ranks by days since the last purchase.
     """
     has_left = _has_left(sources, record_persons, persons)
-    rows: list[pd.DataFrame] = [pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})]
+    rows: list[pd.DataFrame] = [no_metrics()]
     for day in sorted(day for (day,) in scores.project("as_of_date").distinct().fetchall()):
         customers = _of_day(scores, day).merge(_of_day(purchases, day), on=["customer_id", "as_of_date"])
         known = customers.merge(_of_day(outcomes, day), on=["customer_id", "as_of_date"])
@@ -81,18 +81,9 @@ def _has_left(
     """Say when each customer who is one person in truth left; never is NaT."""
     if record_persons is None or persons is None:
         return None
-    records, people = (_read(path) for path in (record_persons, persons))
-    records = records.loc[records["source_table"] == _SHOP, ["source_table", "source_key", "person_id"]]
-    customers = sources.filter(f"source_table = '{_SHOP}'").df().merge(records, on=["source_table", "source_key"])
-    pairs = customers[["customer_id", "person_id"]].drop_duplicates().drop_duplicates("customer_id", keep=False)
-    found = pairs.merge(people[["person_id", "dropped_out_on"]], on="person_id")
+    pairs = sole_persons(sources.filter(f"source_table = '{_SHOP}'"), record_persons)
+    found = pairs.merge(read_truth(persons)[["person_id", "dropped_out_on"]], on="person_id")
     return found.assign(left_on=pd.to_datetime(found["dropped_out_on"]))[["customer_id", "left_on"]]
-
-
-def _read(path: Path) -> pd.DataFrame:
-    return (pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype="str")).astype(
-        {"person_id": "str"}
-    )
 
 
 def _against_truth(customers: pd.DataFrame, day: date) -> pd.DataFrame:
@@ -151,7 +142,9 @@ def measure(expected: FloatArray, actual: FloatArray, is_covered: FloatArray | N
     n = len(actual)
     counts = (np.bincount(draw.integers(0, n, n), minlength=n) for _ in range(N_RESAMPLES))
     value = _from_sums(terms.sum(axis=0, keepdims=True))
-    resampled = _from_sums(np.array([count @ terms for count in counts]))
+    # Not a matrix product: its last digit hangs on where the numbers lie in memory.
+    columns = np.ascontiguousarray(terms.T)
+    resampled = _from_sums(np.array([(columns * count).sum(axis=1) for count in counts]))
     rows = []
     for metric, number in value.items():
         if np.isfinite(number[0]):

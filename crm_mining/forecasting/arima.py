@@ -342,7 +342,7 @@ def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Order
         starts += [(0, 0, 0, 0, may_have_constant), (1, 0, both, 0, may_have_constant)]
         starts += [(0, 1, 0, both, may_have_constant)]
         starts += [(0, 0, 0, 0, False)] if may_have_constant else []
-    fits = [found for found in (fit(*one) for one in starts) if found is not None]
+    fits = [found for found in (fit(*one[:4], bool(one[4])) for one in starts) if found is not None]
     if not fits:
         return None
     best = min(fits, key=lambda found: found.aicc)
@@ -360,7 +360,7 @@ def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Order
                 continue
             if min(p, q, seasonal_p, seasonal_q) < 0:
                 continue
-            found = fit(p, q, seasonal_p, seasonal_q, has_constant)
+            found = fit(p, q, seasonal_p, seasonal_q, bool(has_constant))
             if found is not None and found.aicc < best.aicc - 1e-9:
                 best, improved = found, True
                 break
@@ -478,17 +478,3 @@ def _integrate(y: FloatArray, ahead: FloatArray, orders: Orders) -> FloatArray:
             past[s + i] = past[i] + value
         ahead = past[s:]
     return np.asarray(ahead)
-
-
-def psi_weights(fit: ArimaFit, horizon: int) -> FloatArray:
-    """Weights of past errors in the value, shape (horizon,): squares summed up and times sigma2 give the variances."""
-    orders = fit.orders
-    ar = np.convolve(_lag_polynomial(-fit.ar, 1), _lag_polynomial(-fit.seasonal_ar, orders.period))
-    for _ in range(orders.d):
-        ar = np.convolve(ar, [1.0, -1.0])
-    for _ in range(orders.seasonal_d):
-        ar = np.convolve(ar, _lag_polynomial(np.array([-1.0]), orders.period))
-    ma = np.convolve(_lag_polynomial(fit.ma, 1), _lag_polynomial(fit.seasonal_ma, orders.period))
-    impulse = np.zeros(horizon)
-    impulse[0] = 1.0
-    return np.asarray(lfilter(ma, ar, impulse))

@@ -9,11 +9,11 @@ from multiprocessing import get_context
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from crm_mining.forecasting.arima import Orders
 from crm_mining.forecasting.candidates import Candidates, candidates
 from crm_mining.forecasting.history import MIN_OBSERVATIONS, prepare
+from crm_mining.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -118,7 +118,7 @@ def _last_before(starts: Mapping[int, Mapping[str, Orders]], known: int) -> Mapp
 
 
 def _test_alone(task: tuple[Series, int, int]) -> Tested:
-    with threadpool_limits(1):
+    with one_thread():
         return backtest_series(*task)
 
 

@@ -20,7 +20,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 ALL_METHODS = (*METHODS, RULE_OF_THUMB)
 _NAIVE, _THUMB = ALL_METHODS.index(NAIVE), ALL_METHODS.index(RULE_OF_THUMB)
-BLEND, NONE = "blend", "none"
+NONE = "none"
 LEVELS = (0.80, 0.95)
 _NORMAL = (1.2815515655446004, 1.959963984540054)
 #: How far a series' own errors are drawn towards what they are for all series: two or three cut-offs say little. Chosen
@@ -188,14 +188,16 @@ def blend(panel: Panel) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
     naive = panel.tested[:, :, _NAIVE]
     tested = naive.copy()
     for test in range(n_tests):
-        here = may_be_used & np.isfinite(panel.tested[:, test]).all(axis=2)
+        here = np.asarray(may_be_used & np.isfinite(panel.tested[:, test]).all(axis=2))
         own = weigh(errors[:, np.arange(n_tests) != test], here)
         # Where the blend has nothing at a cut-off, the naive forecast would have been shipped.
-        tested[:, test] = np.where(here.any(axis=1)[:, None], _combined(own, panel.tested[:, test]), naive[:, test])
+        tested[:, test] = np.where(
+            np.any(here, axis=1, keepdims=True), _combined(own, panel.tested[:, test]), naive[:, test]
+        )
     ahead = _combined(weights, panel.ahead)
     is_thumb = ~panel.is_modelled & np.isfinite(panel.ahead[:, _THUMB]).all(axis=1)
     thumb = panel.tested[:, :, _THUMB]
-    has_thumb = is_thumb[:, None] & np.isfinite(thumb).all(axis=2)
+    has_thumb: BoolArray = np.asarray(is_thumb[:, None] & np.isfinite(thumb).all(axis=2))
     tested = np.where(has_thumb[:, :, None], thumb, tested)
     ahead[is_thumb] = panel.ahead[is_thumb, _THUMB]
     weights[is_thumb] = _only(_THUMB)
@@ -213,7 +215,7 @@ def blend(panel: Panel) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
 
 def _only(method: int) -> FloatArray:
     """Weights of one method alone."""
-    return np.eye(len(ALL_METHODS))[method]
+    return np.asarray(np.eye(len(ALL_METHODS))[method])
 
 
 def worse_than_naive(panel: Panel, tested: FloatArray) -> BoolArray:
@@ -318,7 +320,7 @@ def intervals(panel: Panel, tested: FloatArray) -> tuple[FloatArray, FloatArray]
         squares = _mean(known**2, 2)
         n = np.isfinite(squares).sum(axis=1)
         own = np.where(np.isfinite(squares), squares, 0.0).sum(axis=1)
-        return np.sqrt((own + _PRIOR_TESTS * of_all**2) / (n + _PRIOR_TESTS))
+        return np.asarray(np.sqrt((own + _PRIOR_TESTS * of_all**2) / (n + _PRIOR_TESTS)))
 
     ratios = np.full_like(relative, np.nan)
     of_others = np.zeros((n_series, n_tests))

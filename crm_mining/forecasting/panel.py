@@ -92,10 +92,10 @@ def assemble(series: Sequence[Series], rows: pd.DataFrame, horizon: int, n_tests
         is_modelled[i] = history.status in MODELLED
         is_positive[i] = not len(history.y) or history.y.min() >= 0
     columns = {method: number for number, method in enumerate(ALL_METHODS)}
-    for (key, at), part in rows.groupby(["series_id", "n_known"], sort=False):
-        if (str(key), int(str(at))) not in place:
+    for (key, of), part in rows.groupby(["series_id", "n_known"], sort=False):
+        if (str(key), int(str(of))) not in place:
             continue
-        i, test = place[str(key), int(str(at))]
+        i, test = place[str(key), int(str(of))]
         method = part["method"].map(columns).to_numpy()
         step = part["step"].to_numpy() - 1
         target = ahead[i] if test < 0 else tested[i, test]

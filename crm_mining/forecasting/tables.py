@@ -3,10 +3,10 @@
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -22,10 +22,10 @@ from crm_mining.forecasting.panel import (
     shipped_rows,
 )
 from crm_mining.progress import Progress
+from crm_mining.refits import check_refit
 
 #: Observations in a season.
 PERIODS = {"month": 12, "week": 52}
-REFITS = ("auto", "always", "never")
 SERIES_COLUMNS = "series_id, measure, frequency, dimension, member, period_end_date, value"
 #: Measures that can be summed over the members of every dimension; an order has products of several categories.
 NOT_ADDITIVE = (("orders", "category"),)
@@ -46,7 +46,6 @@ FORECAST_SCHEMA = pa.schema(
         ("is_fallback", pa.bool_()), ("reconciliation", pa.string()), ("scale", pa.float64()), ("status", pa.string()),
     ]
 )  # fmt: skip
-Dates = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -100,8 +99,7 @@ def candidates_from_tables(
     ValueError
         When ``refit`` or a horizon is not allowed; the message names both.
     """
-    if refit not in REFITS:
-        raise ValueError(f"refit is {refit!r}; allowed: {', '.join(REFITS)}")
+    check_refit(refit)
     tables = _read(series, horizons)
     known = _known(stored, refit)
     asked = [_with_stored(table, known.get(table.series.key), horizons[table.frequency], refit) for table in tables]
@@ -160,9 +158,12 @@ def forecasts_from_tables(
         by_key = {table.series.key: table for table in own}
         here = rows[rows["series_id"].isin(list(by_key))]
         pairs = here[["series_id", "cutoff_date"]].drop_duplicates()
-        known = [by_key[key].at(date.date()) for key, date in pairs.itertuples(index=False)]
+        known = pd.Series(
+            [by_key[key].at(date.date()) for key, date in pairs.itertuples(index=False)], pairs.index, dtype="Int64"
+        )
         here = here.merge(
-            pairs.assign(n_known=known).dropna().astype({"n_known": "int64"}), on=["series_id", "cutoff_date"]
+            pairs.assign(n_known=np.array(known, dtype="float64")).dropna().astype({"n_known": "int64"}),
+            on=["series_id", "cutoff_date"],
         )
         one_each = [table.series for table in own]
         panel = assemble(one_each, here, horizon)
@@ -232,6 +233,6 @@ def _with_stored(table: _Table, stored: pd.DataFrame | None, horizon: int, refit
     return Series(series.key, series.values, series.period, starts, frozenset(done))
 
 
-def _orders(row: "pd.Series[object]") -> Orders:
+def _orders(row: "pd.Series[Any]") -> Orders:
     values = {name: row[name] for name in ORDER_COLUMNS}
     return Orders(**{k: bool(v) if k == "has_constant" else int(str(v).split(".")[0]) for k, v in values.items()})  # type: ignore[arg-type]

@@ -79,7 +79,7 @@ class Model:
         used = self.terms["term"].tolist()
         found = np.full(len(frame), self.intercept)
         if used:
-            found += encoded.matrix(frame, used) @ self.terms["coefficient"].to_numpy()
+            found += weighted_sum(encoded.matrix(frame, used), self.terms["coefficient"].to_numpy())
         if len(self.nodes):
             found += walk(self.nodes, encoded, frame)[0]
         return found
@@ -418,7 +418,8 @@ def walk(
     column = np.zeros(len(nodes), dtype="int64")
     column[inner] = [column_of[name] for name in names]
     place = {f: i for i, f in enumerate(by_feature or [])}
-    slot = np.array([place.get(str(columns["feature"].iloc[c]), 0) for c in column], dtype="int64")
+    slot_of_column = np.array([place.get(str(feature), 0) for feature in columns["feature"]], dtype="int64")
+    slot = slot_of_column[column]
     threshold, missing_left = nodes["threshold"].to_numpy(), nodes["is_missing_left"].to_numpy()
     left, right, value = (nodes[name].to_numpy() for name in ("left_node", "right_node", "value"))
     starts = np.flatnonzero(np.r_[True, np.diff(nodes["tree"].to_numpy()) != 0])
@@ -444,6 +445,18 @@ def walk(
     return total, shares
 
 
+def weighted_sum(x: FloatArray, weights: FloatArray) -> FloatArray:
+    """Sum up columns times their weights, shape (n,).
+
+    Column by column: in the last digit a matrix product hangs on which other rows there are and where they lie in
+    memory, and a customer's score must not.
+    """
+    total = np.zeros(len(x))
+    for column, weight in zip(x.T, weights.tolist(), strict=True):
+        total += column * weight
+    return total
+
+
 def contributions(model: Model, encoded: Encoding, frame: pd.DataFrame) -> tuple[FloatArray, list[str]]:
     """Attribute raw scores to features.
 
@@ -460,9 +473,9 @@ def contributions(model: Model, encoded: Encoding, frame: pd.DataFrame) -> tuple
     if len(table):
         terms = table["term"].tolist()
         means = np.array([encoded.typical[t] for t in terms])
-        onto = np.zeros((len(terms), len(names)))
-        onto[np.arange(len(terms)), [names.index(f) for f in table["feature"]]] = table["coefficient"]
-        found += (encoded.matrix(frame, terms) - means) @ onto
+        moved = (encoded.matrix(frame, terms) - means) * table["coefficient"].to_numpy()
+        for i, feature in enumerate(table["feature"]):
+            found[:, names.index(feature)] += moved[:, i]
     if len(model.nodes):
         found += walk(model.nodes, encoded, frame, by_feature=names)[1]
     return found, names

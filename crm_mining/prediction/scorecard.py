@@ -1,6 +1,6 @@
 """What a fit says in words and points: score-card, reasons, rules, evidence, terms."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -103,18 +103,6 @@ def score(
     for i in range(N_REASONS):
         found[f"reason_{i + 1}"] = reasons[:, i]
     return found.astype({"points": "Int64"})
-
-
-def score_batches(
-    fit: TargetFit,
-    batches: Iterator[pd.DataFrame],
-    *,
-    labels: Mapping[str, str] | None = None,
-    points: pd.DataFrame | None = None,
-) -> Iterator[pd.DataFrame]:
-    """Score batch after batch: memory depends on the size of a batch, 100,000 customers being a good one."""
-    for batch in batches:
-        yield score(fit, batch, labels=labels, points=points)
 
 
 def model_terms(fit: TargetFit) -> pd.DataFrame:

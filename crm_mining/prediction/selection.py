@@ -8,18 +8,18 @@ the best baseline's (ROC area; root mean squared error for amounts), out of fold
 the baseline is used, and the status says so.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from crm_mining.linkage import choose_threshold
 from crm_mining.prediction import encoding, metrics, models
 from crm_mining.prediction.encoding import Encoding, FloatArray, IntArray
 from crm_mining.prediction.models import Candidate, Model, Training
+from crm_mining.threads import one_thread
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
 BoolArray = npt.NDArray[np.bool_]
@@ -149,7 +149,7 @@ def fit_target(
         raise ValueError(f"the training rows lack the columns {lacking}")
     chosen = candidates or (models.CLASSIFIERS if kind == CLASSIFICATION else models.REGRESSORS)
     columns = list(dict.fromkeys([*features, *extra]))
-    with threadpool_limits(limits=1):
+    with one_thread():
         data = _prepare(training, target, kind, key, as_of, max_rows, seed)
         y, groups = _outcome(data, target, kind), pd.factorize(data[key], sort=True)[0].astype("int64")
         status = _too_little(y, kind)
@@ -193,12 +193,6 @@ def predict(fit: TargetFit, frame: pd.DataFrame, *, model: str | None = None) ->
     """Predict probabilities or amounts, shape (n,), by the model in use or a named one."""
     chosen = fit.models[model or fit.used]
     return chosen.prediction(chosen.raw(fit.encoded, frame))
-
-
-def predict_batches(fit: TargetFit, batches: Iterator[pd.DataFrame]) -> Iterator[FloatArray]:
-    """Predict batch after batch, so that memory depends on the size of a batch alone."""
-    for batch in batches:
-        yield predict(fit, batch)
 
 
 def _prepare(

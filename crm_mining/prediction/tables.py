@@ -20,13 +20,12 @@ from crm_mining.prediction.encoding import as_numbers
 from crm_mining.prediction.models import NODE_COLUMNS, TERM_COLUMNS
 from crm_mining.prediction.selection import CLASSIFICATION, Baselines, TargetFit
 from crm_mining.progress import Progress
+from crm_mining.refits import check_refit
+from crm_mining.threads import one_thread
 
-#: When to fit: where the last closed window has no fit yet, in any case, not at all.
-REFITS = ("auto", "always", "never")
 WINDOW_DAYS = 90
 KEYS = ["customer_id", "as_of_date"]
-#: What a fit leaves, one row of the table of fits each; ``row`` is the JSON object of its columns.
-PARTS = ("fit", "term", "segment", "node", "point", "evidence", "rule", "metric", "decile", "bin", "confusion")
+#: One row per row of what a fit leaves (see :func:`_leave`); ``row`` is the JSON object of its columns.
 FIT_SCHEMA = pa.schema(
     [
         ("fitted_as_of_date", pa.date32()), ("target", pa.string()), ("part", pa.string()), ("position", pa.int64()),
@@ -84,8 +83,7 @@ def fit_from_tables(
     ValueError
         When ``refit`` or ``max_rows`` is out of range.
     """
-    if refit not in REFITS:
-        raise ValueError(f"refit is {refit!r}; allowed: {', '.join(REFITS)}")
+    check_refit(refit)
     n_max = int(max_rows)
     if n_max < 100:
         raise ValueError(f"prediction_max_rows is {max_rows}; allowed: 100 or more")
@@ -150,32 +148,34 @@ def score_from_tables(
     labels, of_target = _labels(words), targets.order("target").df().set_index("target")["population"].to_dict()
     first = days[0] if days else date.max
     is_covered = duckdb.ColumnExpression("as_of_date") >= duckdb.ConstantExpression(first)
-    wanted = features.filter(is_covered).order("as_of_date, customer_id")
+    wanted = features.filter(is_covered)
     total = wanted.aggregate("count(*)").fetchall()[0][0]
+    dates = sorted(day for (day,) in wanted.project("as_of_date").distinct().fetchall())
 
     def batches() -> Iterator[pa.RecordBatch]:
         progress, done = Progress("customers scored", total), 0
-        for batch in wanted.to_arrow_reader(batch_size):
-            frame = batch.to_pandas()
-            as_of = pd.to_datetime(frame["as_of_date"]).dt.date
-            for day in sorted(set(as_of)):
-                fitted = max(known_day for known_day in days if known_day <= day)
-                own = frame[(as_of == day).to_numpy()].reset_index(drop=True)
+        for day in dates:
+            # Date by date: which rows share a batch may show in a last digit, and must not hang on later dates.
+            is_of_day = duckdb.ColumnExpression("as_of_date") == duckdb.ConstantExpression(day)
+            fitted = max(known_day for known_day in days if known_day <= day)
+            for batch in wanted.filter(is_of_day).order("customer_id").to_arrow_reader(batch_size):
+                own = batch.to_pandas()
                 for target, (fit, points) in known[fitted].items():
                     population = of_target.get(target)
                     is_in = np.ones(len(own), bool) if pd.isna(population) else as_numbers(own[str(population)]) > 0
                     if not is_in.any():
                         continue
                     rows = own[is_in].reset_index(drop=True)
-                    scores = scorecard.score(fit, rows, labels=labels, points=points)
+                    with one_thread():
+                        scores = scorecard.score(fit, rows, labels=labels, points=points)
                     scores = (
                         rows[["customer_id"]]
                         .join(scores)
                         .assign(as_of_date=day, kind=fit.kind, fitted_as_of_date=fitted)
                     )
                     yield pa.RecordBatch.from_pandas(scores, schema=SCORE_SCHEMA, preserve_index=False)
-            done += len(frame)
-            progress.update(done)
+                done += len(own)
+                progress.update(done)
 
     return pa.RecordBatchReader.from_batches(SCORE_SCHEMA, batches() if total else iter(()))
 

@@ -91,9 +91,7 @@ offers as (
 ranked as (
     select
         *,
-        row_number() over (
-            partition by customer_id order by source = 'country_popularity', score desc, product_id asc
-        ) as recommendation_rank
+        row_number() over (partition by customer_id order by source = 'country_popularity', score desc, product_id asc) as recommendation_rank
     from offers
 )
 

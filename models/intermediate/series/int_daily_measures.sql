@@ -54,14 +54,41 @@ pipeline as (
 
 measures as (
     {% for measure in ['revenue', 'orders', 'units'] %}
-    select '{{ measure }}' as measure, dimension, member, measured_date, {{ measure }} as value from sales
+    select
+        '{{ measure }}' as measure,
+        dimension,
+        member,
+        measured_date,
+        {{ measure }} as value
+    from sales
     union all
     {% endfor %}
-    select 'new_customers', 'total', 'total', measured_date, count(*)::decimal(18, 4) from first_purchases group by measured_date
+    select
+        'new_customers' as measure,
+        'total' as dimension,
+        'total' as member,
+        measured_date as measured_date,
+        count(*)::decimal(18, 4) as value
+    from first_purchases
+    group by all
     union all
-    select 'pipeline', 'total', 'total', measured_date, sum(coalesce(amount, 0))::decimal(18, 4) from pipeline group by measured_date
+    select
+        'pipeline' as measure,
+        'total' as dimension,
+        'total' as member,
+        measured_date as measured_date,
+        sum(coalesce(amount, 0))::decimal(18, 4) as value
+    from pipeline
+    group by all
     union all
-    select 'tickets', 'total', 'total', opened_at::date, count(*)::decimal(18, 4) from tickets group by opened_at::date
+    select
+        'tickets' as measure,
+        'total' as dimension,
+        'total' as member,
+        opened_at::date as measured_date,
+        count(*)::decimal(18, 4) as value
+    from tickets
+    group by all
 )
 
 select * from measures

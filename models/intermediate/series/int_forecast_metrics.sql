@@ -14,7 +14,11 @@ series as (
 errors as (
     select
         series.measure || '_by_' || series.frequency as target,
-        case forecasts.method when 'shipped' then 'sales_forecast' when 'seasonal_naive' then 'baseline_seasonal_naive' else 'forecast_' || forecasts.method end as model,
+        case forecasts.method
+            when 'shipped' then 'sales_forecast'
+            when 'seasonal_naive' then 'baseline_seasonal_naive'
+            else 'forecast_' || forecasts.method
+        end as model,
         abs(forecasts.forecast - forecasts.actual) / forecasts.scale as mase,
         200 * abs(forecasts.forecast - forecasts.actual) / nullif(abs(forecasts.forecast) + abs(forecasts.actual), 0) as smape,
         100 * abs(forecasts.forecast - forecasts.actual) / nullif(abs(forecasts.actual), 0) as mape,

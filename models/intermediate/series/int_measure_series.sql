@@ -15,29 +15,25 @@ known as (
     from measures
     inner join horizon on measures.measured_date <= horizon.as_of_date
     inner join (
-        {% for frequency, dimensions in var('forecast_dimensions').items() %}
-        select '{{ frequency }}' as frequency, unnest({{ dimensions }}) as dimension
+        {% for frequency in var('forecast_dimensions') %}
+        select
+            '{{ frequency }}' as frequency,
+            unnest({{ var('forecast_dimensions')[frequency] | list }}) as dimension
         {% if not loop.last %}union all{% endif %}
         {% endfor %}
     ) as frequencies on measures.dimension = frequencies.dimension
-    where measures.measure in ('{{ var("forecast_measures") | join("', '") }}')
-),
-
-spans as (
-    select
-        measure,
-        frequency,
-        min(measured_date) as first_date,
-        any_value(as_of_date) as as_of_date
-    from known
-    group by measure, frequency
+    where measures.measure in {{ var('forecast_measures') | list }}
 ),
 
 steps as (
     select
-        *,
-        unnest(range(date_diff(frequency, first_date, as_of_date) + 1)) as step
-    from spans
+        measure,
+        frequency,
+        min(measured_date) as first_date,
+        max(as_of_date) as as_of_date,
+        unnest(range(date_diff(frequency, min(measured_date), max(as_of_date)) + 1)) as step
+    from known
+    group by measure, frequency
 ),
 
 periods as (
@@ -53,11 +49,17 @@ periods as (
 ),
 
 members as (
-    select distinct measure, frequency, dimension, member from known
+    select distinct columns(['measure', 'frequency', 'dimension', 'member']) from known
 ),
 
 summed as (
-    select measure, frequency, dimension, member, period_start_date, sum(value) as value
+    select
+        measure,
+        frequency,
+        dimension,
+        member,
+        period_start_date,
+        sum(value) as value
     from known
     group by all
 ),

@@ -42,18 +42,20 @@ measured as (
         described.variable,
         count(described.value) as n,
         count(*) - count(described.value) as n_missing,
-        round(avg(described.value), 6) as mean,
+        -- In one order: a sum of fractions hangs on it in the last digit.
+        round(avg(described.value order by described.value), 6) as mean,
         round(median(described.value), 6) as median,
-        round(var_samp(described.value), 6) as variance,
-        round(stddev_samp(described.value), 6) as standard_deviation,
+        round(var_samp(described.value order by described.value), 6) as variance,
+        round(stddev_samp(described.value order by described.value), 6) as standard_deviation,
         round(min(described.value), 6) as minimum,
         round({{ quantile('described.value', 0.25) }}, 6) as lower_quartile,
         round({{ quantile('described.value', 0.75) }}, 6) as upper_quartile,
         round(max(described.value), 6) as maximum,
         -- Of a constant there is neither, and of fewer than four values no kurtosis.
-        case when min(described.value) < max(described.value) then round(skewness(described.value), 6) end as skewness,
+        case when min(described.value) < max(described.value) then round(skewness(described.value order by described.value), 6) end as skewness,
         case
-            when min(described.value) < max(described.value) and count(described.value) > 3 then round(kurtosis(described.value), 6)
+            when min(described.value) < max(described.value) and count(described.value) > 3
+                then round(kurtosis(described.value order by described.value), 6)
         end as kurtosis
     from members
     inner join described on members.customer_id = described.customer_id

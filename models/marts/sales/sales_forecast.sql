@@ -79,33 +79,6 @@ together as (
         false as is_forecast,
         value as actual
     from series
-),
-
-ordered as (
-    select
-        series_id,
-        measure,
-        frequency,
-        dimension,
-        member,
-        period_start_date,
-        period_end_date,
-        is_forecast,
-        cutoff_date,
-        step,
-        actual,
-        forecast,
-        low_80,
-        high_80,
-        low_95,
-        high_95,
-        naive_forecast,
-        arima_forecast,
-        method,
-        reconciliation,
-        is_fallback,
-        status
-    from together
 )
 
-select * from ordered
+select * from together
