@@ -18,6 +18,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from crm_mining.warehouse import connect
+
 PROJECT = Path(__file__).resolve().parents[1]
 REFERENCES = Path(os.environ.get("CRM_REFERENCE_DATA", PROJECT.parent / "shared" / "data"))
 HOW_TO_GET_IMPLICIT = """\
@@ -123,7 +125,7 @@ def leave_out(warehouse: Path) -> None:
     from crm_mining.recommendation import NEW, OWN_FEATURES, SETTINGS, TEST, fit_ranker
     from crm_mining.recommendation_evaluation import _lists, list_metrics
 
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with connect(warehouse) as connection:
         features = connection.sql("from intermediate.int_offer_features where n_back > 0 order by all").df()
         truth = connection.sql("from intermediate.int_offer_outcomes").df()
     for setting in SETTINGS:
@@ -147,7 +149,7 @@ def run_implicit(warehouse: Path, python: Path, folder: Path) -> None:
     from crm_mining.recommendation_evaluation import list_metrics
 
     purchases = folder / "purchases.parquet"
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with connect(warehouse, writable=folder) as connection:
         connection.execute(f"copy intermediate.int_product_purchases to '{purchases}' (format parquet)")
         connection.execute(f"copy intermediate.int_offer_dates to '{folder / 'dates.parquet'}' (format parquet)")
         truth = connection.sql("from intermediate.int_offer_outcomes").df()
@@ -280,7 +282,7 @@ def main() -> None:
         folder = arguments.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         warehouse = build(purchases, folder, arguments.days)
-        with duckdb.connect(str(warehouse), read_only=True) as connection:
+        with connect(warehouse) as connection:
             print_table(connection.sql("from intermediate.int_recommendation_metrics").df())
         if arguments.leave_out:
             leave_out(warehouse)

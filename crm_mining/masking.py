@@ -84,7 +84,7 @@ def expression(column: str, kind: str, masking: str) -> str:
     kind : str
         Its DuckDB type, which the expression keeps.
     masking : str
-        ``pseudonym``; ``plain_key`` (short keys as they are, others as pseudonyms); ``dropped`` (null);
+        ``pseudonym``; ``kept`` (it is a pseudonym already); ``plain_key`` (short keys as they are, others as pseudonyms); ``dropped`` (null);
         ``postcode_area`` (the first two characters); ``birth_year`` (the first of January); ``page_path`` (without what
         follows ? or #); ``source_value`` (a value of the raw column that the row's source_table and column_name give:
         as it is where the raw contract knows the column and calls it not personal, else letters as x and digits as 9);
@@ -110,6 +110,7 @@ def expression(column: str, kind: str, masking: str) -> str:
     of_column = harmless.format(inventory=INVENTORY, field="this_row.column_name")
     of_field = harmless.format(inventory=INVENTORY, field="fields.field")
     maskings = {
+        "kept": text,
         "pseudonym": hashed,
         "plain_key": f"case when regexp_full_match({text}, '{_PLAIN_KEY}') then {text} else {hashed} end",
         "dropped": "null",
@@ -164,7 +165,9 @@ def undeclared(con: duckdb.DuckDBPyConnection, tables: list[str]) -> list[str]:
     for table in tables:
         declared = inventory(con, table)
         kinds = [(name, kind) for name, kind, *_ in con.execute(f"describe {table}").fetchall()]
-        texts = [name.replace('"', '""') for name, kind in kinds if kind == "VARCHAR" and name not in declared]
+        # What is to be kept as it is must be no person's either.
+        hidden = {name for name, column in declared.items() if column.masking != "kept"}
+        texts = [name.replace('"', '""') for name, kind in kinds if kind == "VARCHAR" and name not in hidden]
         if not texts:
             continue
         hints = ", ".join(
