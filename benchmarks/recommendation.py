@@ -18,8 +18,6 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from crm_mining.warehouse import connect
-
 PROJECT = Path(__file__).resolve().parents[1]
 REFERENCES = Path(os.environ.get("CRM_REFERENCE_DATA", PROJECT.parent / "shared" / "data"))
 HOW_TO_GET_IMPLICIT = """\
@@ -124,6 +122,7 @@ def leave_out(warehouse: Path) -> None:
     """Fit the recommender without each ingredient in turn, and print what NDCG@10 becomes."""
     from crm_mining.recommendation import NEW, OWN_FEATURES, SETTINGS, TEST, fit_ranker
     from crm_mining.recommendation_evaluation import _lists, list_metrics
+    from crm_mining.warehouse import connect
 
     with connect(warehouse) as connection:
         features = connection.sql("from intermediate.int_offer_features where n_back > 0 order by all").df()
@@ -147,6 +146,7 @@ def leave_out(warehouse: Path) -> None:
 def run_implicit(warehouse: Path, python: Path, folder: Path) -> None:
     """Let `implicit` make lists for the same customers, and print how good they are."""
     from crm_mining.recommendation_evaluation import list_metrics
+    from crm_mining.warehouse import connect
 
     purchases = folder / "purchases.parquet"
     with connect(warehouse, writable=folder) as connection:
@@ -282,6 +282,8 @@ def main() -> None:
         folder = arguments.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         warehouse = build(purchases, folder, arguments.days)
+        from crm_mining.warehouse import connect
+
         with connect(warehouse) as connection:
             print_table(connection.sql("from intermediate.int_recommendation_metrics").df())
         if arguments.leave_out:

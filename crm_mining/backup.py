@@ -66,6 +66,7 @@ def create(file: Path, folder: Path) -> str:
             "duckdb": duckdb.__version__,
             "sha256": _sha256(staged / _CONTENT),
             "tables": copied,
+            "forgotten": erasure.Ledger(file).content(),
         }
         _write_manifest(staged, manifest, key)
         name = _free_name(folder)
@@ -149,7 +150,7 @@ def restore(folder: Path, name: str, file: Path) -> Path | None:
     with warehouse.locked(file), _scratch(file.resolve().parent) as staged:
         encryption = keys.from_environment(keys.WAREHOUSE_KEY)
         _restore_to(folder, name, staged / _CONTENT, encryption)
-        erasure.forget(staged / _CONTENT, erasure.Ledger(file), encryption)
+        erasure.forget(staged / _CONTENT, _whole_ledger(folder, file), encryption)
         _sync(staged)
         before = None
         if file.exists():
@@ -211,6 +212,19 @@ def _restore_to(folder: Path, name: str, target: Path, encryption: str | None) -
     if wrong:
         raise BackupError(f"{name}: not as they were: {', '.join(wrong)}")
     return len(restored)
+
+
+def _whole_ledger(folder: Path, file: Path) -> erasure.Ledger:
+    """Give the warehouse's ledger of who was forgotten, with what every readable backup knows: the file may be lost."""
+    ledger = erasure.Ledger(file)
+    for name in names(folder):
+        try:
+            kept = manifest_of(folder, name).get("forgotten")
+        except BackupError:  # it can't be restored either
+            continue
+        if kept:
+            ledger.join(kept)
+    return ledger
 
 
 def _hashes(con: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, str]:

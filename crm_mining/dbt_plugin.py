@@ -54,7 +54,7 @@ class Plugin(BasePlugin):
         )  # fmt: skip
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Once per process: attach what is to be attached, then shut what can be shut."""
+        """Once per process: attach what is to be attached, then shut the network; files follow after landing."""
         self.connection = conn
         if self.encrypted or keys.from_environment(keys.PUBLISH_KEY):
             warehouse.load_encryption(conn)
@@ -76,8 +76,15 @@ class Plugin(BasePlugin):
         cursor.execute("set variable crm_forgotten = ?", [self.forgotten])
 
     def store(self, target_config: TargetConfig) -> None:
-        """Publish the marts; called by the macro publish_marts when every node of a whole build has passed."""
+        """Do what a macro asks for: shut files (`shut_files`, when the raw tables have been landed), or publish."""
         options = target_config.config
+        if options["do"] == "shut":
+            seeds = Path(options["project"]) / "seeds"
+            warehouse.shut(self.connection, seeds, publish.default_folder(self.warehouse))
+        else:
+            self._publish(options)
+
+    def _publish(self, options: dict[str, Any]) -> None:
         run = publish.Run(options["run_id"], options["started_at"], publish.git_commit(Path(options["project"])))
         cursor = self.connection.cursor()
         try:

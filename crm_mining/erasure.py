@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -37,25 +38,38 @@ class Ledger:
 
     def hashes(self) -> list[str]:
         """Read the hashes; none where nobody was forgotten."""
-        if not self.path.exists():
-            return []
-        kept = json.loads(self.path.read_text(encoding="utf-8"))
+        kept = self.content()
+        return [] if kept is None else self._checked(kept)
+
+    def content(self) -> dict[str, Any] | None:
+        """Read the ledger as it is, which needs no key; None where nobody was forgotten."""
+        return dict(json.loads(self.path.read_text(encoding="utf-8"))) if self.path.exists() else None
+
+    def add(self, records: set[str]) -> None:
+        """Add records (``shop:U1014``), on disk when this returns."""
+        key = keys.needed(keys.PII_KEY, "forgetting people")
+        self._write({*self.hashes(), *(record_hash(key, record) for record in records)})
+
+    def join(self, kept: dict[str, Any]) -> None:
+        """Add those whom another ledger of the same key holds, a backup's, say: no machine forgets who was forgotten."""
+        hashes = set(self.hashes())
+        if not hashes.issuperset(self._checked(kept)):
+            self._write(hashes.union(self._checked(kept)))
+
+    def _write(self, hashes: set[str]) -> None:
+        fresh = self.path.with_name(self.path.name + ".new")
+        with fresh.open("w", encoding="utf-8") as opened:
+            json.dump({"check": self._check(), "records": sorted(hashes)}, opened)
+            opened.flush()
+            os.fsync(opened.fileno())
+        fresh.replace(self.path)
+
+    def _checked(self, kept: dict[str, Any]) -> list[str]:
         if kept["check"] != self._check():
             raise ErasureError(
                 f"{self.path} was kept with another {keys.PII_KEY}: with this one who was forgotten would come back"
             )
         return [str(said) for said in kept["records"]]
-
-    def add(self, records: set[str]) -> None:
-        """Add records (``shop:U1014``), on disk when this returns."""
-        key = keys.needed(keys.PII_KEY, "forgetting people")
-        hashes = sorted({*self.hashes(), *(record_hash(key, record) for record in records)})
-        fresh = self.path.with_name(self.path.name + ".new")
-        with fresh.open("w", encoding="utf-8") as opened:
-            json.dump({"check": self._check(), "records": hashes}, opened)
-            opened.flush()
-            os.fsync(opened.fileno())
-        fresh.replace(self.path)
 
     def _check(self) -> str:
         return keys.pseudonym(keys.needed(keys.PII_KEY, "forgetting people"), "erasure ledger")

@@ -194,33 +194,29 @@ def attach_to_read(con: duckdb.DuckDBPyConnection, file: Path) -> None:
 
 
 def shut_network(con: duckdb.DuckDBPyConnection) -> None:
-    """Let the connection of a build fetch nothing and install nothing from here on, and lock its configuration.
-
-    Files on this machine stay within reach: landing reads them, and without external access DuckDB hands no data frame
-    or relation to a Python model either.
-    """
+    """Let the connection of a build fetch nothing and install nothing from here on."""
     con.execute("set autoinstall_known_extensions = false")
     con.execute("set autoload_known_extensions = false")
     con.execute("set allow_community_extensions = false")
     con.execute("set extension_directory = '/dev/null/none'")
     con.execute("set disabled_filesystems = 'HTTPFileSystem,S3FileSystem,HuggingFaceFileSystem'")
-    con.execute("set lock_configuration = true")
 
 
-def shut(con: duckdb.DuckDBPyConnection, writable: Path | None = None) -> None:
+def shut(con: duckdb.DuckDBPyConnection, *folders: Path) -> None:
     """Let a connection reach no other file, network or extension from here on, and lock that.
 
     Parameters
     ----------
     con : DuckDBPyConnection
         With everything attached that it needs.
-    writable : Path, optional
-        The one folder that it may still read and write.
+    folders : Path
+        Those that it may still read and write.
     """
-    if writable is not None:
-        con.execute(f"set allowed_directories = [{literal(writable.resolve())}]")
-    con.execute("set enable_external_access = false")
-    con.execute("set lock_configuration = true")
+    if folders:
+        places = ", ".join(literal(folder.resolve()) for folder in folders)
+        con.execute(f"set global allowed_directories = [{places}]")
+    con.execute("set global enable_external_access = false")
+    con.execute("set global lock_configuration = true")
 
 
 def connect(file: Path, writable: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -249,7 +245,7 @@ def connect(file: Path, writable: Path | None = None) -> duckdb.DuckDBPyConnecti
     try:
         attach_to_read(con, file)
         con.execute(f"use {CATALOG}")
-        shut(con, writable)
+        shut(con, *([writable] if writable else []))
     except BaseException:
         con.close()
         raise

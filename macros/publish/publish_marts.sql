@@ -14,6 +14,6 @@
     {% set tables = [] %}
     {% for mart in marts_of_graph() %}{% do tables.append(mart.schema ~ '.' ~ mart.alias) %}{% endfor %}
     {% do adapter.store_relation('dbt_plugin', relation_of_model('pii_inventory'), [], '', '', {
-        'run_id': invocation_id, 'started_at': run_started_at | string, 'project': env_var('DBT_PROJECT_DIR', '.'), 'tables': tables,
+        'do': 'publish', 'run_id': invocation_id, 'started_at': run_started_at | string, 'project': env_var('DBT_PROJECT_DIR', '.'), 'tables': tables,
         'keep': var('published_generations'), 'in_clear': var('publish_pii')}) %}
 {% endmacro %}

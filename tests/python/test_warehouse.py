@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from conftest import ROOT, dbt_build
+from dbt.adapters.duckdb.utils import TargetConfig
 
 from crm_mining import keys, warehouse
 from crm_mining.dbt_plugin import Plugin
@@ -75,13 +76,15 @@ def test_a_reader_reaches_no_other_file(encrypted: Path, tmp_path: Path, monkeyp
             con.execute("create table more as select 1")
 
 
-def test_a_build_installs_and_fetches_nothing(tmp_path: Path) -> None:
+def test_a_build_installs_and_fetches_nothing_and_reaches_no_other_file(tmp_path: Path) -> None:
     configuration = {"warehouse": str(tmp_path / "warehouse.duckdb"), "erasure_requests": str(tmp_path / "none.csv")}
     plugin = Plugin("dbt_plugin", configuration)
-    with duckdb.connect() as con:
+    (tmp_path / "publish").mkdir()
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
         warehouse.load_encryption(con)
         plugin.update_connection_config(None, {})
         plugin.configure_connection(con)
+        plugin.store(TargetConfig(None, [], None, {"do": "shut", "project": str(ROOT)}))
         cursor = con.cursor()
         plugin.configure_cursor(cursor)
         for forbidden in (
@@ -90,12 +93,21 @@ def test_a_build_installs_and_fetches_nothing(tmp_path: Path) -> None:
             "install anything from community",
             "from read_csv('https://example.org/people.csv')",
             "copy (select 1) to 's3://bucket/people.parquet'",
+            "from read_text('/etc/hostname')",
+            f"copy (select 1) to '{tmp_path}/out.csv'",
+            f"copy (select 1) to '{tmp_path}/publish/../out.csv'",
+            f"attach '{tmp_path}/other.duckdb'",
+            "set enable_external_access = true",
+            "set allowed_directories = ['/']",
             "set lock_configuration = false",
             "set extension_directory = '/tmp'",
         ):
             with pytest.raises(duckdb.Error, match=r"disabled|locked|create directory|not found"):
                 cursor.execute(forbidden)
         assert cursor.execute("select current_setting('TimeZone')").fetchall() == [("UTC",)]
+        cursor.execute("create table made as from range(100000)")
+        cursor.execute("checkpoint")
+        cursor.execute(f"copy made to '{tmp_path}/publish/made.parquet'")
     plugin.lock.release()
 
 
