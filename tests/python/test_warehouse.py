@@ -8,8 +8,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import ROOT, dbt_build
+from conftest import ROOT, dbt_run_in_process
 from dbt.adapters.duckdb.utils import TargetConfig
+from dbt.contracts.graph.manifest import Manifest
 
 from crm_mining import keys, warehouse
 from crm_mining.dbt_plugin import Plugin
@@ -84,7 +85,7 @@ def test_a_build_installs_and_fetches_nothing_and_reaches_no_other_file(tmp_path
         warehouse.load_encryption(con)
         plugin.update_connection_config(None, {})
         plugin.configure_connection(con)
-        plugin.store(TargetConfig(None, [], None, {"do": "shut", "project": str(ROOT)}))
+        plugin.store(TargetConfig(None, [], {"do": "shut", "project": str(ROOT)}))
         cursor = con.cursor()
         plugin.configure_cursor(cursor)
         for forbidden in (
@@ -112,19 +113,21 @@ def test_a_build_installs_and_fetches_nothing_and_reaches_no_other_file(tmp_path
 
 
 @pytest.mark.parametrize("target", ["dev", "secure"])
-def test_a_build_without_the_right_key_says_so_and_harms_nothing(target: str, encrypted: Path) -> None:
+def test_a_build_without_the_right_key_says_so_and_harms_nothing(
+    target: str, encrypted: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = encrypted.read_bytes()
-    environment = {"CRM_TARGET": target}
+    monkeypatch.setenv("CRM_TARGET", target)
     expected = "CRM_WAREHOUSE_KEY is not set: the target `secure` needs a key"
     if target == "dev":
         expected = "is encrypted; build it with CRM_TARGET=secure"
-    built = dbt_build(encrypted.parent, arguments=["-s", "countries"], environment=environment, check=False)
+    built = dbt_run_in_process(manifest, encrypted.parent, {}, "countries", "seed")
     assert built.returncode != 0
     assert expected in built.output
     assert encrypted.read_bytes() == before
 
 
-def test_a_second_build_says_who_holds_the_warehouse_and_waits_or_ends(tmp_path: Path) -> None:
+def test_a_second_build_says_who_holds_the_warehouse_and_waits_or_ends(tmp_path: Path, manifest: Manifest) -> None:
     file = tmp_path / "warehouse.duckdb"
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(file)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -133,7 +136,7 @@ def test_a_second_build_says_who_holds_the_warehouse_and_waits_or_ends(tmp_path:
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     try:
-        ended = dbt_build(tmp_path, {"when_locked": "end"}, arguments=["-s", "countries"], check=False)
+        ended = dbt_run_in_process(manifest, tmp_path, {"when_locked": "end"}, "countries", "seed")
     except BaseException:
         holder.kill()
         raise
