@@ -86,7 +86,7 @@ def test_without_a_key_there_are_no_pseudonyms(con: duckdb.DuckDBPyConnection) -
 def test_an_unknown_masking_and_a_short_key_are_errors(
     con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ValueError, match="no masking `blur`; there are pseudonym, "):
+    with pytest.raises(ValueError, match="no masking `blur`; there are kept, pseudonym, "):
         masking.expression('"name"', "VARCHAR", "blur")
     monkeypatch.setenv(keys.PII_KEY, "short")
     with pytest.raises(keys.KeyRefusedError, match="has 5 characters; at least 32 are needed") as refused:
@@ -111,6 +111,7 @@ def test_a_column_that_looks_personal_and_does_not_say_so_is_found(
 ) -> None:
     con.execute("insert into marts.people (name) values ('Bob Ray'), ('Eve Lee'), ('F M X de Lee')")
     con.execute("create table marts.looked_at as select unnest(?) as said", [values])
+    con.execute("insert into marts.pii_inventory values ('marts.looked_at', 'said', 'email', 'kept')")  # no way round
     expected = [f"marts.looked_at.said holds {said}"] if said else []
     assert masking.undeclared(con, ["marts.people", "marts.looked_at"]) == expected
 
@@ -148,19 +149,22 @@ def known_persons() -> list[str]:
 
 
 def _found(content: bytes, persons: list[str]) -> list[str]:
-    """Search for all of them at once: by their first eight bytes, then in full."""
+    """Search for all of them at once: by a hash of eight bytes, by the eight bytes, then in full."""
     content = content.lower()
     needles = [person.lower().encode() for person in persons]
     starts = np.unique(np.array([int.from_bytes(needle[:8], "little") for needle in needles], dtype="<u8"))
+    known = np.zeros(1 << 20, dtype=bool)
+    known[_hashed(starts)] = True
     hits = set()
-    for offset in range(8):
-        windows = (
-            np.frombuffer(content, dtype="<u8", count=max(len(content) - offset, 0) // 8, offset=offset)
-            if len(content) >= 8 + offset
-            else starts[:0]
-        )
-        hits.update(window.tobytes() for window in windows[np.isin(windows, starts)])
+    for offset in range(min(8, max(len(content) - 7, 0))):
+        windows = np.frombuffer(content, dtype="<u8", count=(len(content) - offset) // 8, offset=offset)
+        likely = windows[known[_hashed(windows)]]
+        hits.update(window.tobytes() for window in np.unique(likely[np.isin(likely, starts)]))
     return [person for person, needle in zip(persons, needles, strict=True) if needle[:8] in hits and needle in content]
+
+
+def _hashed(windows: np.ndarray) -> np.ndarray:
+    return (windows * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(44)
 
 
 def test_nothing_written_outside_the_warehouse_holds_a_known_person(
