@@ -51,7 +51,7 @@ class Ledger:
         self._write({*self.hashes(), *(record_hash(key, record) for record in records)})
 
     def join(self, kept: dict[str, Any]) -> None:
-        """Add those whom another ledger of the same key holds, a backup's, say: no machine forgets who was forgotten."""
+        """Add those whom another ledger of the same key holds, such as a backup's."""
         hashes = set(self.hashes())
         if not hashes.issuperset(self._checked(kept)):
             self._write(hashes.union(self._checked(kept)))

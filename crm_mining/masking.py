@@ -84,7 +84,8 @@ def expression(column: str, kind: str, masking: str) -> str:
     kind : str
         Its DuckDB type, which the expression keeps.
     masking : str
-        ``pseudonym``; ``kept`` (it is a pseudonym already); ``plain_key`` (short keys as they are, others as pseudonyms); ``dropped`` (null);
+        ``pseudonym``; ``kept`` (it is a pseudonym already); ``plain_key`` (short keys as they are, others as
+        pseudonyms); ``dropped`` (null);
         ``postcode_area`` (the first two characters); ``birth_year`` (the first of January); ``page_path`` (without what
         follows ? or #); ``source_value`` (a value of the raw column that the row's source_table and column_name give:
         as it is where the raw contract knows the column and calls it not personal, else letters as x and digits as 9);
