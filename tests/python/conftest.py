@@ -54,7 +54,10 @@ def dbt_build(
         str(Path(sys.executable).parent / "dbt"), "build", "--no-use-colors", "--target-path", str(folder / "target"),
         "--log-path", str(folder / "logs"), "--vars", json.dumps(variables or {}), *(arguments or TESTS_ONLY),
     ]  # fmt: skip
-    places = {"CRM_WAREHOUSE": str(warehouse), "DBT_PROJECT_DIR": str(ROOT), "DBT_PROFILES_DIR": str(ROOT)}
+    places = {
+        "CRM_WAREHOUSE": str(warehouse), "DBT_PROJECT_DIR": str(ROOT), "DBT_PROFILES_DIR": str(ROOT),
+        keys.PII_KEY: PII_KEY,
+    }  # fmt: skip
     finished = subprocess.run(
         command,
         cwd=ROOT,
@@ -91,6 +94,7 @@ def dbt_run_in_process(
     places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs"), "--no-write-json"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRM_WAREHOUSE", str(folder / "warehouse.duckdb"))
+        patch.setenv(keys.PII_KEY, PII_KEY)
         finished = runner.invoke(
             [command, "--quiet", "-s", *selection.split(), "--vars", json.dumps(dict(variables)), *places]
         )
@@ -127,11 +131,8 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Build the bundled sample, once for all tests."""
-    environment = {"CRM_PII_KEY": PII_KEY}
     return _built_once(
-        "sample",
-        tmp_path_factory,
-        lambda folder: dbt_build(folder, {"raw_location": str(SAMPLE / "raw")}, environment=environment),
+        "sample", tmp_path_factory, lambda folder: dbt_build(folder, {"raw_location": str(SAMPLE / "raw")})
     )
 
 

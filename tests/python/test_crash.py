@@ -25,7 +25,7 @@ from crm_mining import backup, keys, masking, publish, warehouse
 
 SOAK = bool(os.environ.get("CRM_SOAK"))
 KILLS = (
-    {"publish": 25, "backup": 12, "restore": 12, "part of a build": 8, "whole build": 2}
+    {"publish": 25, "backup": 12, "restore": 12, "part of a build": 6, "whole build": 1}
     if SOAK
     else {"publish": 3, "backup": 2, "restore": 2}
 )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import PII_KEY, SAMPLE, Build
 
-from crm_mining import keys, masking, publish, warehouse
+from crm_mining import backup, keys, masking, publish, warehouse
 from crm_mining.export import export_marts
 
 DECLARED = [
@@ -168,15 +168,18 @@ def _hashed(windows: np.ndarray) -> np.ndarray:
 
 
 def test_nothing_written_outside_the_warehouse_holds_a_known_person(
-    sample_build: Build, known_persons: list[str], tmp_path: Path
+    sample_build: Build, known_persons: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = sample_build.warehouse.parent
     raw = b" ".join(file.read_bytes() for file in (SAMPLE / "raw").rglob("*.csv"))
     assert _found(raw.replace(b",", b" "), known_persons) == known_persons
+    monkeypatch.setenv(keys.BACKUP_KEY, "b" * 40)
+    backup.create(sample_build.warehouse, tmp_path / "backups")
+    in_clear = () if warehouse.is_encrypted(sample_build.warehouse) else ("warehouse.duckdb", "warehouse.duckdb.wal")
     written = [
-        file for file in folder.rglob("*")
-        if file.is_file() and not file.is_symlink() and not file.name.startswith("warehouse.duckdb")
-    ]  # fmt: skip
+        file for place in (folder, tmp_path / "backups") for file in place.rglob("*")
+        if file.is_file() and not file.is_symlink() and file.name not in in_clear
+    ] + list((tmp_path / "backups").rglob("warehouse.duckdb"))  # fmt: skip
     assert {file.suffix for file in written} >= {".duckdb", ".parquet", ".log", ".json", ".sql"}
     for file in written:
         assert _found(file.read_bytes(), known_persons) == [], file
@@ -185,8 +188,8 @@ def test_nothing_written_outside_the_warehouse_holds_a_known_person(
         for (table,) in con.execute("select table_name from duckdb_tables() order by all").fetchall():
             rows = con.execute(f"select string_agg(t::varchar, chr(10)) from marts.{table} as t").fetchall()[0][0] or ""
             assert _found(rows.encode(), known_persons) == [], table
-    export_marts(sample_build.warehouse, tmp_path)
-    for file in tmp_path.iterdir():
+    export_marts(sample_build.warehouse, tmp_path / "export")
+    for file in (tmp_path / "export").iterdir():
         assert _found(file.read_bytes(), known_persons) == [], file
 
 
