@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build test lint format docs report export sample clean lock
+.PHONY: help build test lint format docs report export rollback soak sample clean lock
 
 # The first of these that is there and is 3.11 to 3.13; or say which: make PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -23,6 +23,9 @@ build: $(STAMP)  ## install what is missing, then raw tables to tested marts; VA
 test: $(STAMP)   ## all Python tests (the SQL tests run within the build)
 	$(BIN)/pytest -n 2 --dist loadfile
 
+soak: $(STAMP)   ## kill publish, backup, restore and whole builds over and over; prints what was survived (half an hour)
+	CRM_SOAK=1 $(BIN)/pytest -s tests/python/test_crash.py
+
 lint: $(STAMP)   ## SQL by sqlfluff, Python by ruff and mypy
 	$(BIN)/sqlfluff lint --processes 2 models tests/singular
 	$(BIN)/ruff format --check .
@@ -42,6 +45,9 @@ report: $(STAMP) ## the state of the data as one page: target/report.html
 
 export: $(STAMP) ## every mart as a CSV file that a spreadsheet takes for no formula: target/export
 	$(BIN)/python -m crm_mining.export
+
+rollback: $(STAMP) ## show readers the published generation before the current one
+	$(BIN)/python -m crm_mining.publish rollback
 
 sample: $(STAMP) ## make the bundled sample again (the same bytes)
 	$(BIN)/python -m crm_mining.synth --customers 4000 --seed 7 --out seeds/sample

@@ -174,6 +174,8 @@ def run_measured(command: list[str], **environment: str) -> tuple[str, float, fl
 
 def run_warehouse(identity_set: IdentitySet, folder: Path) -> Result:
     """Build the warehouse from the set, compare its customers with the truth, export the clean records for Splink."""
+    from crm_mining.warehouse import connect
+
     warehouse = folder / "warehouse.duckdb"
     warehouse.unlink(missing_ok=True)
     _, whole_seconds, peak_mib = _run_dbt(
@@ -183,7 +185,7 @@ def run_warehouse(identity_set: IdentitySet, folder: Path) -> Result:
     _run_dbt(identity_set, folder, "run", "--threads", "1", "--select", *MATCHING)
     results = json.loads((folder / "target" / "run_results.json").read_text())["results"]
     seconds = sum(result["execution_time"] for result in results if result["unique_id"].startswith("model."))
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with connect(warehouse, writable=folder) as connection:
         connection.execute(EXPORT.format(path=folder / "records.parquet"))
         metrics = _score(connection, identity_set, "intermediate.int_customer_sources")
     return Result(metrics, seconds, whole_seconds, peak_mib)

@@ -122,8 +122,9 @@ def leave_out(warehouse: Path) -> None:
     """Fit the recommender without each ingredient in turn, and print what NDCG@10 becomes."""
     from crm_mining.recommendation import NEW, OWN_FEATURES, SETTINGS, TEST, fit_ranker
     from crm_mining.recommendation_evaluation import _lists, list_metrics
+    from crm_mining.warehouse import connect
 
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with connect(warehouse) as connection:
         features = connection.sql("from intermediate.int_offer_features where n_back > 0 order by all").df()
         truth = connection.sql("from intermediate.int_offer_outcomes").df()
     for setting in SETTINGS:
@@ -145,9 +146,10 @@ def leave_out(warehouse: Path) -> None:
 def run_implicit(warehouse: Path, python: Path, folder: Path) -> None:
     """Let `implicit` make lists for the same customers, and print how good they are."""
     from crm_mining.recommendation_evaluation import list_metrics
+    from crm_mining.warehouse import connect
 
     purchases = folder / "purchases.parquet"
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with connect(warehouse, writable=folder) as connection:
         connection.execute(f"copy intermediate.int_product_purchases to '{purchases}' (format parquet)")
         connection.execute(f"copy intermediate.int_offer_dates to '{folder / 'dates.parquet'}' (format parquet)")
         truth = connection.sql("from intermediate.int_offer_outcomes").df()
@@ -280,7 +282,9 @@ def main() -> None:
         folder = arguments.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         warehouse = build(purchases, folder, arguments.days)
-        with duckdb.connect(str(warehouse), read_only=True) as connection:
+        from crm_mining.warehouse import connect
+
+        with connect(warehouse) as connection:
             print_table(connection.sql("from intermediate.int_recommendation_metrics").df())
         if arguments.leave_out:
             leave_out(warehouse)

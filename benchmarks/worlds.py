@@ -11,11 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-import duckdb
 import pandas as pd
 
 from crm_mining.fault_report import false_alarm_share, fault_table
 from crm_mining.synth import Parameters, generate
+from crm_mining.warehouse import connect
 
 ROOT = Path(__file__).resolve().parents[1]
 COUNTS = ["injected", "visible", "caught", "rightly_repaired", "false_alarms"]
@@ -36,7 +36,7 @@ def build(world: Path) -> Path:
 
 def predictions(warehouse: Path) -> pd.DataFrame:
     """Say of each target how the model that predicts did on the hold-out, beside the best baseline."""
-    with duckdb.connect(str(warehouse), read_only=True) as con:
+    with connect(warehouse) as con:
         return con.execute("""
             with ranking as (
                 from marts.model_metrics
@@ -92,7 +92,7 @@ def main() -> None:
             tables.append(fault_table(warehouse, world / "truth"))
             alarms.append(false_alarm_share(warehouse, world / "truth"))
             predicted.append(predictions(warehouse).assign(seed=seed))
-            with duckdb.connect(str(warehouse), read_only=True) as con:
+            with connect(warehouse) as con:
                 metrics = con.execute("from marts.model_metrics where metric in ('pairwise_f1', 'bcubed_f1')").df()
             matching.append(metrics.assign(seed=seed))
     summed = pd.concat(tables).groupby("kind")[COUNTS].sum()

@@ -7,21 +7,27 @@ from pathlib import Path
 
 import duckdb
 
+from crm_mining import masking, warehouse
+
 #: A cell that begins so is taken for a formula by the common spreadsheet programs.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def export_marts(warehouse: Path, folder: Path, tables: list[str] | None = None) -> list[Path]:
+def export_marts(
+    file: Path, folder: Path, tables: list[str] | None = None, *, show_personal_data: bool = False
+) -> list[Path]:
     """Write marts as CSV files in which no text can be taken for a formula.
 
     Parameters
     ----------
-    warehouse : Path
-        The DuckDB file of a build.
+    file : Path
+        The warehouse of a build.
     folder : Path
         Where the files go, one per mart; made if it is not there.
     tables : list of str, optional
         Names of marts; all of them when left out.
+    show_personal_data : bool
+        Write persons in clear. Otherwise they are masked as in published marts (:mod:`crm_mining.masking`).
 
     Returns
     -------
@@ -37,10 +43,9 @@ def export_marts(warehouse: Path, folder: Path, tables: list[str] | None = None)
     ValueError
         When a table is no mart.
     """
-    if not warehouse.is_file():
-        raise FileNotFoundError(f"no warehouse at {warehouse}; run `make build` first")
     folder.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(str(warehouse), read_only=True) as con:
+    with warehouse.connect(file, writable=folder) as con:
+        masking.prepare(con)
         marts = [
             name
             for (name,) in con.execute(
@@ -50,11 +55,12 @@ def export_marts(warehouse: Path, folder: Path, tables: list[str] | None = None)
         unknown = sorted(set(tables or []) - set(marts))
         if unknown:
             raise ValueError(f"no such mart: {', '.join(unknown)}")
-        return [_export(con, name, folder / f"{name}.csv") for name in tables or marts]
+        return [_export(con, name, folder.resolve() / f"{name}.csv", show_personal_data) for name in tables or marts]
 
 
-def _export(con: duckdb.DuckDBPyConnection, table: str, file: Path) -> Path:
-    relation = con.table(f"marts.{table}")
+def _export(con: duckdb.DuckDBPyConnection, table: str, file: Path, show_personal_data: bool) -> Path:
+    mart = f"marts.{table}"
+    relation = con.sql(f"from {mart}" if show_personal_data else masking.masked(con, mart))
     columns = ", ".join(
         _neutral(name) if str(kind) == "VARCHAR" else f'"{name}"'
         for name, kind in zip(relation.columns, relation.types, strict=True)
@@ -75,9 +81,12 @@ def main() -> None:
     parser.add_argument("tables", nargs="*", help="names of marts; all when left out")
     parser.add_argument("--warehouse", type=Path, default=Path(os.environ.get("CRM_WAREHOUSE", "warehouse.duckdb")))
     parser.add_argument("--out", type=Path, default=Path("target/export"))
+    parser.add_argument("--show-personal-data", action="store_true", help="persons in clear, not masked")
     arguments = parser.parse_args()
     try:
-        files = export_marts(arguments.warehouse, arguments.out, arguments.tables)
+        files = export_marts(
+            arguments.warehouse, arguments.out, arguments.tables, show_personal_data=arguments.show_personal_data
+        )
     except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))
     print(f"{len(files)} files in {arguments.out}")

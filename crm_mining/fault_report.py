@@ -6,6 +6,8 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from crm_mining.warehouse import attach_to_read
+
 #: Which fault a repair rule is meant for. A rule that is not listed stands for itself.
 KIND_OF_RULE = {
     "known_domain_typo": "email_domain_typo",
@@ -165,15 +167,13 @@ where database_name = 'warehouse' and schema_name = 'raw' and table_name != 'lan
 
 
 def _connect(warehouse: Path, truth: Path) -> duckdb.DuckDBPyConnection:
-    if not warehouse.is_file():
-        raise FileNotFoundError(f"no warehouse at {warehouse}; run `make build` first")
     files = [path for path in (truth / "faults.csv", truth / "faults.parquet") if path.is_file()]
     if not files:
         raise FileNotFoundError(
             f"no faults.csv or faults.parquet in {truth}: only a world of crm_mining.synth knows its faults"
         )
     con = duckdb.connect()
-    con.execute(f"attach '{str(warehouse).replace(chr(39), chr(39) * 2)}' as warehouse (read_only)")
+    attach_to_read(con, warehouse)
     source = str(files[0]).replace("'", "''")
     reader = f"read_csv('{source}', all_varchar=true)" if files[0].suffix == ".csv" else f"read_parquet('{source}')"
     con.execute(f"create temp table faults as select * from {reader}")

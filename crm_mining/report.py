@@ -1,6 +1,7 @@
 """Write the state of the data as one page, ``target/report.html``; print its gist: ``python -m crm_mining.report``."""
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -10,11 +11,12 @@ import duckdb
 import jinja2
 import pandas as pd
 
-from crm_mining import report_charts, report_masks
+from crm_mining import masking, report_charts, warehouse
 from crm_mining.fault_report import false_alarm_share, fault_table
 
 NEEDED = (
     "dq_runs", "dq_scores", "dq_scores_by_table", "dq_anomalies", "dq_test_results", "dq_repairs", "dq_rejected_rows",
+    "pii_inventory",
 )  # fmt: skip
 NOTHING = "\N{EN DASH}"
 N_SAMPLES = 2
@@ -37,20 +39,20 @@ having count(distinct stage) = 2
 
 
 def write_report(
-    warehouse: Path, page: Path, truth: Path | None = None, *, show_personal_data: bool = False
+    file: Path, page: Path, truth: Path | None = None, *, show_personal_data: bool = False
 ) -> pd.DataFrame | None:
     """Write the page.
 
     Parameters
     ----------
-    warehouse : Path
-        The DuckDB file of a build.
+    file : Path
+        The warehouse of a build.
     page : Path
         Where the page goes: one HTML file that loads nothing else.
     truth : Path, optional
         Truth folder of the synthetic world that was built, for the table of faults.
     show_personal_data : bool
-        Show samples as they are. Otherwise letters and digits are masked wherever they may be a person's.
+        Show samples as they are. Otherwise they are masked as in published marts (:mod:`crm_mining.masking`).
 
     Returns
     -------
@@ -64,13 +66,12 @@ def write_report(
     ValueError
         When a mart is missing, or holds no run.
     """
-    if not warehouse.is_file():
-        raise FileNotFoundError(f"no warehouse at {warehouse}; run `make build` first")
-    with duckdb.connect(str(warehouse), read_only=True) as con:
+    with warehouse.connect(file) as con:
+        masking.prepare(con)
         content = _content(con, show_personal_data)
-    faults = fault_table(warehouse, truth) if truth else None
+    faults = fault_table(file, truth) if truth else None
     content["faults"] = [] if faults is None else faults.astype(object).where(faults.notna(), None).to_dict("records")
-    content["false_alarms"] = false_alarm_share(warehouse, truth) if truth else None
+    content["false_alarms"] = false_alarm_share(file, truth) if truth else None
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("crm_mining", ""), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
@@ -152,66 +153,56 @@ def _content(con: duckdb.DuckDBPyConnection, show: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _shown(con: duckdb.DuckDBPyConnection, mart: str, show: bool) -> str:
+    """Give the mart to read samples from: masked as it is published, unless persons may be shown."""
+    return f"(from marts.{mart})" if show else f"({masking.masked(con, f'marts.{mart}')})"
+
+
 def _repairs(con: duckdb.DuckDBPyConnection, show: bool) -> Rows:
-    rows = _rows(
+    return _rows(
         con,
-        "select *, count(*) over (partition by rule) as n_repairs from marts.dq_repairs "
-        f"qualify row_number() over (partition by rule order by source_table, source_key, column_name) <= {N_SAMPLES} "
-        "order by n_repairs desc, rule, source_table, source_key, column_name",
+        f"select *, count(*) over (partition by rule) as n_repairs from {_shown(con, 'dq_repairs', show)} "
+        "qualify row_number() over (partition by rule "
+        f"order by source_table, source_key, column_name, old_value, new_value) <= {N_SAMPLES} "
+        "order by n_repairs desc, rule, source_table, source_key, column_name, old_value, new_value",
     )
-    return [
-        row
-        | {
-            name: report_masks.value(row[name], row["source_table"], row["column_name"], show)
-            for name in ("old_value", "new_value")
-        }
-        | {"source_key": report_masks.key(row["source_key"], show)}
-        for row in rows
-    ]
 
 
 def _rejects(con: duckdb.DuckDBPyConnection, show: bool) -> Rows:
     rows = _rows(
         con,
-        "select *, count(*) over (partition by rejection_reasons) as n_rejected from marts.dq_rejected_rows "
+        "select *, count(*) over (partition by rejection_reasons) as n_rejected "
+        f"from {_shown(con, 'dq_rejected_rows', show)} "
         "qualify row_number() over (partition by rejection_reasons "
         "order by source_table, source_key, rejection_number, raw_record) = 1 "
         "order by n_rejected desc, rejection_reasons",
     )
-    return [
-        row
-        | {
-            "source_key": report_masks.key(row["source_key"], show),
-            "raw_record": report_masks.record(row["raw_record"], row["source_table"], show),
-        }
-        for row in rows
-    ]
+    return [row | {"raw_record": _record(row["raw_record"])} for row in rows]
+
+
+def _record(raw_record: str | None) -> str:
+    """Give a raw row (JSON text) as `column: value` pairs."""
+    fields = json.loads(raw_record or "{}")
+    return "; ".join(f"{name}: {text}" for name, text in fields.items() if text is not None)
 
 
 def _issues(con: duckdb.DuckDBPyConnection, show: bool) -> Rows:
-    rows = _rows(
+    return _rows(
         con,
         "select source_table, column_name, rule, severity::varchar as severity, count(*) as n_issues, "
-        "min_by(source_key::varchar, source_key) as source_key, min_by(value::varchar, source_key) as value, "
-        "min_by(expected::varchar, source_key) as expected "
-        "from marts.dq_issues group by all order by n_issues desc, source_table, column_name, rule, severity",
+        "first(source_key order by source_key, value, expected) as source_key, "
+        "first(value order by source_key, value, expected) as value, "
+        "first(expected order by source_key, value, expected) as expected "
+        f"from {_shown(con, 'dq_issues', show)} group by all "
+        "order by n_issues desc, source_table, column_name, rule, severity",
     )
-    return [
-        row
-        | {
-            name: report_masks.value(row[name], row["source_table"], row["column_name"] or "", show)
-            for name in ("value", "expected")
-        }
-        | {"source_key": report_masks.key(row["source_key"], show)}
-        for row in rows
-    ]
 
 
-def _known_truth(warehouse: Path, folder: Path) -> Path | None:
+def _known_truth(file: Path, folder: Path) -> Path | None:
     """Find the sample's truth, where the warehouse was built over a world with one."""
-    if not warehouse.is_file() or not any((folder / name).is_file() for name in ("faults.csv", "faults.parquet")):
+    if not file.is_file() or not any((folder / name).is_file() for name in ("faults.csv", "faults.parquet")):
         return None
-    with duckdb.connect(str(warehouse), read_only=True) as con:
+    with warehouse.connect(file) as con:
         found = con.execute(
             "select estimated_size from duckdb_tables() where table_name = 'int_known_faults'"
         ).fetchall()

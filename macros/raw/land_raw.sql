@@ -85,7 +85,7 @@
     {% set selected = [] %}
     {% for column in table.columns.values() %}
         {% if column.name in reader.columns %}
-            {% do selected.append(adapter.quote(reader.columns[column.name]) ~ '::varchar') %}
+            {% do selected.append(without_forgotten(table, column, reader.columns)) %}
         {% else %}
             {% do selected.append('null') %}
             {% if column.config.meta.get('required') %}{% do missing.append(column.name) %}{% endif %}
@@ -96,7 +96,8 @@
             ~ missing | join(', ') ~ '; it has ' ~ reader.columns.values() | join(', ')) }}
     {% endif %}
     {% set offset = '(select count(*) from ' ~ target_table ~ ')' %}
-    {% do run_query('insert into ' ~ target_table ~ ' select ' ~ offset ~ ' + row_number() over (), ' ~ selected | join(', ') ~ ', null from ' ~ reader.from_sql) %}
+    {% do run_query('insert into ' ~ target_table ~ ' select ' ~ offset ~ ' + row_number() over (), ' ~ selected | join(', ') ~ ', null from ' ~ reader.from_sql
+        ~ where_not_forgotten(table, reader.columns)) %}
     {% if reader.path %}
         {% do land_unreadable_lines(target_table, columns, reader.path, offset) %}
     {% endif %}

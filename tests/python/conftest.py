@@ -16,8 +16,12 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
+from crm_mining import keys
+from crm_mining.warehouse import CATALOG, attach, attach_to_read, connect, is_encrypted, load_encryption
+
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "seeds" / "sample"
+PII_KEY = "key-of-the-tests-and-of-nothing-else"
 TESTS_ONLY = ["--exclude-resource-type", "unit_test"]
 
 
@@ -31,7 +35,7 @@ class Build:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one query on the warehouse."""
-        with duckdb.connect(str(self.warehouse), read_only=True) as con:
+        with open_to_read(self.warehouse) as con:
             return con.execute(sql).fetchall()
 
 
@@ -50,7 +54,10 @@ def dbt_build(
         str(Path(sys.executable).parent / "dbt"), "build", "--no-use-colors", "--target-path", str(folder / "target"),
         "--log-path", str(folder / "logs"), "--vars", json.dumps(variables or {}), *(arguments or TESTS_ONLY),
     ]  # fmt: skip
-    places = {"CRM_WAREHOUSE": str(warehouse), "DBT_PROJECT_DIR": str(ROOT), "DBT_PROFILES_DIR": str(ROOT)}
+    places = {
+        "CRM_WAREHOUSE": str(warehouse), "DBT_PROJECT_DIR": str(ROOT), "DBT_PROFILES_DIR": str(ROOT),
+        keys.PII_KEY: PII_KEY,
+    }  # fmt: skip
     finished = subprocess.run(
         command,
         cwd=ROOT,
@@ -95,11 +102,13 @@ def dbt_run_in_process(
         patch.setenv("CRM_WAREHOUSE", str(folder / "warehouse.duckdb"))
         for meta in metas:
             patch.setitem(meta, "raw_root", str(variables.get("raw_location", meta["raw_root"])))
+        patch.setenv(keys.PII_KEY, PII_KEY)
         finished = runner.invoke(
             [command, "--quiet", "-s", *selection.split(), "--vars", json.dumps(dict(variables)), *places]
         )
     if DuckDBConnectionManager._ENV is not None:  # dbt keeps it for the next run, and nobody else could read the file
         DuckDBConnectionManager._ENV.close()
+        DuckDBConnectionManager._ENV._plugins["dbt_plugin"].lock.release()
         DuckDBConnectionManager._ENV = None
     return Build(
         folder / "warehouse.duckdb", 0 if finished.success else 1, "\n".join([*messages, str(finished.exception or "")])
@@ -135,11 +144,28 @@ def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     )
 
 
+def open_to_read(warehouse: Path) -> duckdb.DuckDBPyConnection:
+    """Open a warehouse to read, encrypted or not, with files and data frames in reach, as :func:`connect` has not."""
+    con = duckdb.connect()
+    attach_to_read(con, warehouse)
+    con.execute(f"use {CATALOG}")
+    return con
+
+
+def open_to_write(warehouse: Path) -> duckdb.DuckDBPyConnection:
+    """Open a warehouse to change it, encrypted or not."""
+    con = duckdb.connect()
+    load_encryption(con)
+    attach(con, warehouse, CATALOG, keys.needed(keys.WAREHOUSE_KEY, "a test") if is_encrypted(warehouse) else None)
+    con.execute(f"use {CATALOG}")
+    return con
+
+
 def table_hashes(
     warehouse: Path, schemas: tuple[str, ...] = ("marts", "intermediate")
 ) -> dict[str, tuple[int, int | None]]:
     """Per table its number of rows and the sum of its rows' hashes: equal for equal content in any order."""
-    with duckdb.connect(str(warehouse), read_only=True) as con:
+    with connect(warehouse) as con:
         names = con.execute(
             "select schema_name || '.' || table_name from duckdb_tables() "
             "where schema_name in (select unnest(?)) order by all",

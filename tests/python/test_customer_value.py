@@ -5,9 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
-from conftest import SAMPLE, Build, dbt_build, dbt_run_in_process
+from conftest import SAMPLE, Build, dbt_build, dbt_run_in_process, open_to_write
 from dbt.contracts.graph.manifest import Manifest
 
 VALUE = "int_as_of_dates int_purchase_bookings int_customer_purchases value_terms int_value_scores customer_value"
@@ -26,7 +25,7 @@ def rerun(manifest: Manifest, built: Path) -> Callable[..., Build]:
     """Change the warehouse by SQL, then run the models of customer_value again."""
 
     def run(*changes: str) -> Build:
-        with duckdb.connect(str(built / "warehouse.duckdb")) as con:
+        with open_to_write(built / "warehouse.duckdb") as con:
             for change in changes:
                 con.execute(change)
         finished = dbt_run_in_process(manifest, built, {}, VALUE)

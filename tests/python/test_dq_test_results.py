@@ -3,9 +3,8 @@
 import shutil
 from pathlib import Path
 
-import duckdb
 import pytest
-from conftest import Build, dbt_run_in_process
+from conftest import Build, dbt_run_in_process, open_to_write
 from dbt.contracts.graph.manifest import Manifest
 
 OF_PRODUCTS = (
@@ -22,7 +21,7 @@ def folder(sample_build: Build, tmp_path: Path) -> Path:
 
 
 def _change(folder: Path, sql: str) -> None:
-    with duckdb.connect(str(folder / "warehouse.duckdb")) as con:
+    with open_to_write(folder / "warehouse.duckdb") as con:
         con.execute(sql)
 
 

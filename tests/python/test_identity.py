@@ -9,13 +9,13 @@ from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
-from conftest import ROOT, Build, dbt_run_in_process, table_hashes
+from conftest import ROOT, Build, dbt_run_in_process, open_to_read, open_to_write, table_hashes
 from dbt.contracts.graph.manifest import Manifest
 
 from crm_mining.cluster_metrics import cluster_metrics
 from crm_mining.synth import Parameters, generate
+from crm_mining.warehouse import connect
 
 _spec = importlib.util.spec_from_file_location("identity_sets", ROOT / "benchmarks" / "identity_sets.py")
 assert _spec is not None
@@ -401,7 +401,7 @@ def cases(build_models: Callable[..., Build], tmp_path_factory: pytest.TempPathF
 def _waterfall(build: Build, first: str, second: str) -> str:
     """Say what the pair's attributes added to its weight, for the message of a failed test."""
     a, b = sorted([first, second])
-    with duckdb.connect(str(build.warehouse), read_only=True) as con:
+    with connect(build.warehouse) as con:
         row = con.execute("from marts.identity_pairs where record_a = ? and record_b = ?", [a, b]).df()
     return row.T.to_string(header=False) if len(row) else f"{a} and {b} are no pair"
 
@@ -439,7 +439,7 @@ def test_five_slips_in_five_records_of_one_person_are_one_customer(cases: Build)
 
 def _decide(build: Build, *decisions: tuple[str, str, str]) -> None:
     """Make these the rows of the seed identity_overrides."""
-    with duckdb.connect(str(build.warehouse)) as con:
+    with open_to_write(build.warehouse) as con:
         con.execute("delete from lookup.identity_overrides")
         for record_a, record_b, decision in decisions:
             con.execute(
@@ -651,7 +651,7 @@ def test_a_reference_set_is_resolved_as_well_as_required(
     build = build_models(
         tmp_path / "build", "+int_customer_sources", raw_location=str(prepared.raw), modules=list(prepared.modules)
     )
-    with duckdb.connect(str(build.warehouse), read_only=True) as con:
+    with open_to_read(build.warehouse) as con:
         labels = con.execute(
             """select sources.record_id, sources.customer_id, truth.person_id
             from intermediate.int_customer_sources as sources

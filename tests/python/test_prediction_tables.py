@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from conftest import Build, dbt_run_in_process
+from conftest import Build, dbt_run_in_process, open_to_read, open_to_write
 from dbt.contracts.graph.manifest import Manifest
 
 from crm_mining.prediction import models, selection
@@ -30,7 +30,7 @@ def rerun(manifest: Manifest, sample_build: Build, tmp_path: Path) -> Callable[.
     shutil.copy(sample_build.warehouse, tmp_path / "warehouse.duckdb")
 
     def run(*changes: str, selection: str = FEATURES) -> Build:
-        with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
+        with open_to_write(tmp_path / "warehouse.duckdb") as con:
             for change in changes:
                 con.execute(change)
         finished = dbt_run_in_process(manifest, tmp_path, {}, selection)
@@ -120,7 +120,7 @@ def test_sql_repeats_the_probability_of_linear_models(sample_build: Build) -> No
     """)
     assert linear
     target = "buys_90d"
-    with duckdb.connect(str(sample_build.warehouse), read_only=True) as con:
+    with open_to_read(sample_build.warehouse) as con:
         columns = con.execute(f"""select distinct feature, kind in ('level', 'other') as is_text
             from marts.term_segments where target = '{target}' and family in ('normal', 'level')""").fetchall()
         is_text = {feature: any(text for f, text in columns if f == feature) for feature, _ in columns}

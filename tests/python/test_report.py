@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import ROOT, SAMPLE, Build
+from conftest import ROOT, SAMPLE, Build, open_to_write
 
 from crm_mining.report import write_report
 
@@ -59,7 +59,7 @@ def test_hostile_text_is_text_and_later_runs_make_a_trend(sample_build: Build, t
     warehouse = tmp_path / "warehouse.duckdb"
     shutil.copy(sample_build.warehouse, warehouse)
     hostile = "<script>alert(1)</script>"
-    with duckdb.connect(str(warehouse)) as con:
+    with open_to_write(warehouse) as con:
         con.execute(
             "insert into marts.dq_repairs values ('shop.products', '0', 'product_name', ?, ?, ?)", [hostile] * 3
         )

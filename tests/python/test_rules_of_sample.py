@@ -3,11 +3,10 @@
 import shutil
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import SAMPLE, Build, dbt_run_in_process, table_hashes
+from conftest import SAMPLE, Build, dbt_run_in_process, open_to_read, open_to_write, table_hashes
 from dbt.contracts.graph.manifest import Manifest
 
 from crm_mining.paths import paths_from_tables
@@ -63,7 +62,7 @@ def test_of_permuted_purchases_hardly_a_rule_is_left(
     sample_build: Build, rule_sets: str, items: str, table: str, name: str, column: str
 ) -> None:
     """What was bought is dealt out anew over all lines of all customers; who bought when, and how much, stays."""
-    with duckdb.connect(str(sample_build.warehouse), read_only=True) as con:
+    with open_to_read(sample_build.warehouse) as con:
         rows = con.sql(f"from intermediate.{items} where {name} = '{column}' order by all").to_arrow_table()
         options = con.sql(f"from intermediate.{rule_sets} where {name} = '{column}'")
         significant = f"{name} = '{column}' and q_value < 0.05"
@@ -92,7 +91,7 @@ def test_the_future_is_not_seen(sample_build: Build, manifest: Manifest, tmp_pat
         " event_at + interval 400 day as event_at",
     }
     since = {"marts.fct_tickets": "opened_at", "intermediate.int_web_event_sessions": "event_at"}
-    with duckdb.connect(str(warehouse)) as con:
+    with open_to_write(warehouse) as con:
         for name, changes in later.items():
             recent = f"{since.get(name, 'ordered_at')} > (select as_of_date from intermediate.int_event_horizon) - 390"
             con.execute(f"insert into {name} select * replace ({changes}) from {name} where {recent}")

@@ -3,10 +3,9 @@
 import shutil
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pytest
-from conftest import Build, dbt_run_in_process
+from conftest import Build, dbt_run_in_process, open_to_read, open_to_write
 from dbt.contracts.graph.manifest import Manifest
 
 from crm_mining.segment_evaluation import evaluate_segments
@@ -89,7 +88,7 @@ def test_one_month_on_nearly_all_that_can_keep_their_segment_do(
     sample_build: Build, manifest: Manifest, tmp_path: Path
 ) -> None:
     shutil.copy(sample_build.warehouse, tmp_path / "warehouse.duckdb")
-    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
+    with open_to_write(tmp_path / "warehouse.duckdb") as con:
         con.execute(
             "update intermediate.int_as_of_dates set as_of_date = date '2025-11-30' where as_of_date = '2025-11-15'"
         )
@@ -97,7 +96,7 @@ def test_one_month_on_nearly_all_that_can_keep_their_segment_do(
     models = "int_customer_purchases int_customer_days int_*_features int_customer_features int_category_shares"
     finished = dbt_run_in_process(manifest, tmp_path, {}, f"{models} int_segment_inputs segment_terms")
     assert finished.returncode == 0, finished.output[-6000:]
-    with duckdb.connect(str(finished.warehouse), read_only=True) as con:
+    with open_to_read(finished.warehouse) as con:
         found = evaluate_segments(
             con.table("intermediate.int_segment_inputs"),
             con.table("marts.segment_terms"),

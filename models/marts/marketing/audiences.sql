@@ -1,4 +1,4 @@
-{#- Only who has consented is in any list; the addresses are hashed (macro hashed_contact). -#}
+{#- Only who has consented is in any list; addresses are keyed pseudonyms (macro pseudonym), null without CRM_PII_KEY. -#}
 with customers as (
     select * from {{ ref('dim_customers') }}
     where has_consent
@@ -52,8 +52,8 @@ listed as (
         actions.as_of_date,
         members.channel,
         members.product_id,
-        {{ hashed_contact('customers.email') }} as hashed_email,
-        {{ hashed_contact('customers.mobile') }} as hashed_mobile,
+        {{ pseudonym('customers.email') }} as hashed_email,
+        {{ pseudonym('customers.mobile') }} as hashed_mobile,
         customers.country,
         customers.language
     from members

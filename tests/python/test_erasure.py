@@ -1,0 +1,157 @@
+"""Who asks to be forgotten is in no table, no file, no restored backup, and does not come back; sums stay."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import PII_KEY, SAMPLE, Build, dbt_run_in_process
+from dbt.contracts.graph.manifest import Manifest
+
+from crm_mining import backup, erasure, keys, publish, warehouse
+
+LANDING = (
+    "stg_shop__customers stg_shop__orders stg_crm__contacts stg_support__requesters stg_marketing__subscribers "
+    "stg_support__tickets"
+)
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(keys.PII_KEY, PII_KEY)
+    monkeypatch.setenv(keys.BACKUP_KEY, "b" * 40)
+
+
+@pytest.fixture(scope="module")
+def person(sample_build: Build) -> tuple[list[str], list[str]]:
+    """Choose a customer of several records who has ordered: the records, and words that nobody else's record holds."""
+    ((customer, email, phone),) = sample_build.query(
+        "select customer_id, email, mobile from marts.dim_customers where n_sources >= 3 and email is not null "
+        "and mobile is not null and customer_id in (select customer_id from marts.fct_orders) "
+        "order by customer_id limit 1"
+    )
+    records = sample_build.query(
+        f"select record_id from marts.customer_sources where customer_id = '{customer}' order by all"
+    )
+    return [record for (record,) in records], [email, phone, customer]
+
+
+def _mentions(file: Path, words: list[str]) -> list[str]:
+    """List the tables of a file in which any of the words stands, in whatever column."""
+    found = []
+    pattern = "|".join(re.escape(word) for word in words)
+    with warehouse.connect(file) as con:
+        tables = con.execute("select schema_name || '.' || table_name from duckdb_tables() order by all").fetchall()
+        assert tables
+        for (table,) in tables:
+            said = con.execute(
+                f"select bool_or(regexp_matches(t::varchar, ?, 'i')) from {table} as t", [pattern]
+            ).fetchall()[0][0]
+            if said:
+                found.append(table)
+    return found
+
+
+def test_a_person_is_forgotten_and_not_landed_again(
+    sample_build: Build, manifest: Manifest, person: tuple[list[str], list[str]], tmp_path: Path
+) -> None:
+    records, words = person
+    file, asked = tmp_path / "warehouse.duckdb", tmp_path / "asked.csv"
+    shutil.copy(sample_build.warehouse, file)
+    shutil.copytree(sample_build.warehouse.parent / "publish", tmp_path / "publish", symlinks=True)
+    assert {"marts.dim_customers", "raw.shop_customers", "marts.customer_sources"} <= set(_mentions(file, words))
+    name = backup.create(file, tmp_path / "backups")
+    with warehouse.connect(file) as con:
+        before = con.execute(
+            "select count(*), sum(stated) "
+            "from (select try_cast(amount as decimal(18, 2)) as stated from raw.shop_orders)"
+        ).fetchall()
+
+    asked.write_text(f"record_id,requested_on\n{records[0]},2026-01-05\n", encoding="utf-8")
+    said: list[str] = []
+    assert len(erasure.before_build(file, erasure.requests(asked), tmp_path / "publish", None, said.append)) == len(
+        records
+    )
+    assert said == [f"forgotten: 1 requests, {len(records)} records; warehouse.duckdb.erased holds keyed hashes alone"]
+    assert _mentions(file, words) == []
+    content = file.read_bytes()  # no freed block keeps what a row held
+    assert not [word for word in words if word.encode() in content]
+    ledger = (tmp_path / "warehouse.duckdb.erased").read_text(encoding="utf-8")
+    assert not [text for text in (*words, *records) if text in ledger]
+
+    asked.write_text("record_id,requested_on\n", encoding="utf-8")  # the request itself need not be kept
+    variables = {"raw_location": str(SAMPLE / "raw"), "erasure_requests": str(asked)}
+    landed = dbt_run_in_process(manifest, tmp_path, variables, LANDING)
+    assert landed.returncode == 0, landed.output
+    assert _mentions(file, words[:2]) == []
+    with warehouse.connect(file) as con:
+        after = con.execute(
+            "select count(*), sum(stated) "
+            "from (select try_cast(amount as decimal(18, 2)) as stated from raw.shop_orders)"
+        ).fetchall()
+    assert after == before
+
+    backup.restore(tmp_path / "backups", name, file)
+    assert _mentions(file, words) == []
+    assert (tmp_path / "publish" / erasure.STALE).exists()
+
+
+def test_the_next_generation_replaces_all_that_know_the_person(sample_build: Build, tmp_path: Path) -> None:
+    shutil.copytree(sample_build.warehouse.parent / "publish", tmp_path / "publish", symlinks=True)
+    shutil.copy(sample_build.warehouse, tmp_path / "warehouse.duckdb")
+    (tmp_path / "publish" / erasure.STALE).touch()
+    from conftest import open_to_write
+
+    from crm_mining import masking
+
+    with open_to_write(tmp_path / "warehouse.duckdb") as con:
+        masking.prepare(con)
+        marts = ["marts.dim_products", "marts.pii_inventory"]
+        number = publish.publish(con, tmp_path / "publish", marts, publish.Run("r", "2026-01-01 10:00:00", "c"), keep=7)
+    assert publish.generations(tmp_path / "publish") == [number]
+    assert not (tmp_path / "publish" / erasure.STALE).exists()
+
+
+def test_a_machine_that_lost_the_ledger_learns_it_from_later_backups(tmp_path: Path) -> None:
+    file, folder = tmp_path / "warehouse.duckdb", tmp_path / "backups"
+    with duckdb.connect(str(file)) as con:
+        con.execute("create schema marts")
+        con.execute(
+            "create table marts.customer_sources as from (values ('shop:U1', 'C1', 'Ann'), ('shop:U2', 'C2', 'Bob')) "
+            "as t (record_id, customer_id, name)"
+        )
+    early = backup.create(file, folder)
+    erasure.before_build(file, {"shop:U1"}, tmp_path / "publish", None, lambda _: None)
+    assert _mentions(file, ["Ann"]) == []
+    backup.create(file, folder)
+    for lost in tmp_path.glob("warehouse.duckdb*"):
+        lost.unlink()
+    backup.restore(folder, early, file)
+    assert _mentions(file, ["Ann"]) == []
+    assert _mentions(file, ["Bob"]) == ["marts.customer_sources"]
+    assert erasure.Ledger(file).hashes() == [erasure.record_hash(PII_KEY, "shop:U1")]
+
+
+def test_another_key_or_none_is_refused_as_soon_as_somebody_was_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "warehouse.duckdb"
+    known = erasure.before_build(file, {"shop:U1"}, tmp_path / "publish", None, lambda _: None)
+    assert known == [erasure.record_hash(PII_KEY, "shop:U1")]
+    assert erasure.before_build(file, set(), tmp_path / "publish", None) == known
+    assert json.loads((tmp_path / "warehouse.duckdb.erased").read_text())["records"] == known
+    monkeypatch.setenv(keys.PII_KEY, "x" * 40)
+    with pytest.raises(erasure.ErasureError, match="was kept with another CRM_PII_KEY"):
+        erasure.before_build(file, set(), tmp_path / "publish", None)
+    monkeypatch.delenv(keys.PII_KEY)
+    with pytest.raises(keys.KeyRefusedError, match="forgetting people needs a key"):
+        erasure.before_build(file, set(), tmp_path / "publish", None)
+
+
+@pytest.mark.parametrize("said", ["record_id\nU1014\n", "customer\nshop:U1\n", "record_id\n'; drop table x\n"])
+def test_a_request_that_names_no_record_is_an_error(said: str, tmp_path: Path) -> None:
+    (tmp_path / "asked.csv").write_text(said, encoding="utf-8")
+    with pytest.raises(erasure.ErasureError, match="record_id"):
+        erasure.requests(tmp_path / "asked.csv")
