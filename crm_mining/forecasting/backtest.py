@@ -22,7 +22,7 @@ N_TESTS = 3
 #: Below so many series new processes cost more than they save: each needs some seconds to start.
 MIN_PARALLEL = 100
 #: Changes when the same history would be forecast otherwise.
-VERSION = "1"
+VERSION = "2"
 
 
 @dataclass(frozen=True)
