@@ -9,6 +9,7 @@ import numpy.typing as npt
 from crm_mining.forecasting import arima
 from crm_mining.forecasting.arima import Orders
 from crm_mining.forecasting.history import MODELLED, History, rule_of_thumb, seasonal_naive
+from crm_mining.forecasting.seasons import forecast_profile, forecast_totals
 from crm_mining.forecasting.smoothing import fit_smoothing, forecast_theta
 
 FloatArray = npt.NDArray[np.float64]
@@ -16,8 +17,10 @@ FloatArray = npt.NDArray[np.float64]
 NAIVE, ARIMA, SMOOTHING, THETA = "seasonal_naive", "arima", "smoothing", "theta"
 LOG = "log_"
 LOG_ARIMA, LOG_SMOOTHING, LOG_THETA = LOG + ARIMA, LOG + SMOOTHING, LOG + THETA
-#: In the order in which they stand in for one another: the first that has forecasts does.
-METHODS = (ARIMA, LOG_ARIMA, LOG_SMOOTHING, SMOOTHING, LOG_THETA, THETA, NAIVE)
+TOTALS, PROFILE = "season_totals", "season_profile"
+METHODS = (ARIMA, LOG_ARIMA, LOG_SMOOTHING, SMOOTHING, LOG_THETA, THETA, TOTALS, PROFILE, NAIVE)
+#: Methods of one kind: much alike, so that they share one vote.
+KINDS = ((ARIMA, LOG_ARIMA), (LOG_SMOOTHING, SMOOTHING), (LOG_THETA, THETA), (TOTALS,), (PROFILE,), (NAIVE,))
 RULE_OF_THUMB = "rule_of_thumb"
 #: Longer seasons, and those seen less often than so many times, are described by sines and cosines instead of one
 #: effect for each observation.
@@ -113,6 +116,14 @@ def candidates(
     if scaled.min() >= 0 and np.mean(scaled == 0) <= MAX_ZERO_SHARE:
         shift = float(scaled[scaled > 0].min()) / 2 if scaled.min() == 0 else 0.0
         scales.append((LOG, np.log(scaled + shift), lambda ahead: np.exp(np.minimum(ahead, 50.0)) - shift))
+
+    def add(name: str, forecast: FloatArray, form: str) -> None:
+        if scaled.min() >= 0:
+            forecast = np.maximum(forecast, 0.0)
+        reach = MAX_RANGES * float(np.ptp(y))
+        if np.all(np.isfinite(forecast)) and forecast.max() <= y.max() + reach and forecast.min() >= y.min() - reach:
+            found.forecasts[name], found.forms[name] = forecast, form
+
     for prefix, values, back in scales:
         for method, (ahead, form, orders) in _of_one_scale(
             values, period, horizon, (starts or {}).get(prefix + ARIMA), is_final, regressors
@@ -120,17 +131,14 @@ def candidates(
             name = prefix + method
             if orders is not None:
                 found.orders[name] = orders
-            forecast = back(ahead) * unit
-            if scaled.min() >= 0:
-                forecast = np.maximum(forecast, 0.0)
-            reach = MAX_RANGES * float(np.ptp(scaled)) * unit
-            if (
-                np.all(np.isfinite(forecast))
-                and forecast.max() <= y.max() + reach
-                and forecast.min() >= y.min() - reach
-            ):
-                found.forecasts[name] = forecast
-                found.forms[name] = form + (" of logarithms" if prefix else "")
+            add(name, back(ahead) * unit, form + (" of logarithms" if prefix else ""))
+    if period > 1 and scaled.min() >= 0:
+        for name, rule, form in (
+            (TOTALS, forecast_totals, "Theta of logarithms of the totals of seasons, usual profile"),
+            (PROFILE, forecast_profile, "last season's total, usual profile"),
+        ):
+            if (by_season := rule(scaled, period, horizon)) is not None:
+                add(name, by_season * unit, form)
     return found
 
 
