@@ -304,7 +304,9 @@ def fit_conditional(
 # --------------------------------------------------------------------------------------------------------------- search
 
 
-def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Orders | None = None) -> ArimaFit | None:
+def search(
+    y: FloatArray, period: int, x: FloatArray | None = None, start: Orders | None = None, *, is_kept: bool = False
+) -> ArimaFit | None:
     """Search for the orders with the least AICc, stepwise.
 
     Parameters
@@ -318,6 +320,8 @@ def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Order
     start : Orders, optional
         Orders that held for this series before: where the differences are still the same, the search begins there
         instead of at the usual four models.
+    is_kept : bool
+        Where it begins there, it also ends there: their neighbours are not tried.
 
     Returns
     -------
@@ -338,7 +342,8 @@ def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Order
             tried[orders] = fit_conditional(y, orders, x, np.inf if best is None else best.aicc)
         return tried[orders]
 
-    if start is not None and (start.d, start.seasonal_d) == (d, seasonal_d) and (start.period > 1) == seasonal:
+    holds = start is not None and (start.d, start.seasonal_d) == (d, seasonal_d) and (start.period > 1) == seasonal
+    if start is not None and holds:
         starts = [(start.p, start.q, start.seasonal_p, start.seasonal_q, start.has_constant and may_have_constant)]
     else:
         both = int(seasonal)
@@ -351,6 +356,8 @@ def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Order
     if not fits:
         return None
     best = min(fits, key=lambda found: found.aicc)
+    if is_kept and holds:
+        return best
     moves = [(dp, dq, 0, 0) for dp, dq in product((-1, 0, 1), repeat=2) if (dp, dq) != (0, 0)]
     moves += [(0, 0, dp, dq) for dp, dq in product((-1, 0, 1), repeat=2) if (dp, dq) != (0, 0)] if seasonal else []
     improved = True

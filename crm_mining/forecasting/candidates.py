@@ -93,7 +93,8 @@ def candidates(
     period, horizon : int
         Observations in a season, 1 for none; values to forecast.
     starts : mapping, optional
-        Orders that held before, of ``arima`` and ``log_arima``. They are kept where they still hold.
+        Orders that held before, of ``arima`` and ``log_arima``. Where the differences are still the same a back-test
+        keeps them, and the search for the final ones begins there.
     is_final : bool
         Fit the ARIMA models exactly; else, for a back-test, by the conditional sum of squares.
     regressors : array of shape (n + horizon, k), optional
@@ -160,7 +161,7 @@ def _of_one_scale(
         design = np.column_stack([np.ones(n), line, sines[:n]])
         waves = sines @ np.linalg.lstsq(design, y, rcond=None)[0][-2 * count :]
     out: dict[str, _Found] = {}
-    fit = arima.search(y, own_period, x[:n], start)
+    fit = arima.search(y, own_period, x[:n], start, is_kept=not is_final)
     if fit is not None:
         fit = arima.fit_exactly(y, fit, x[:n]) if is_final else fit
         ahead = arima.forecast(y, fit, horizon, x[:n], x[n:])

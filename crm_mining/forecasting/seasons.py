@@ -1,9 +1,9 @@
 """Forecasts by whole seasons: their totals on the one hand, how a total is spread over a season on the other.
 
-A month's value is noisy, a year's total much less so, and its trend is seen without the season in the way; so a forecast
-of the totals, taken apart by the usual profile, errs otherwise than one of the months (temporal aggregation:
-Athanasopoulos, Hyndman, Kourentzes & Petropoulos 2017, *Forecasting with temporal hierarchies*, EJOR 262). Two of
-them: the last total again, and the totals carried on by Theta of their logarithms.
+A month's value is noisy, a year's total much less so, and its trend is seen without the season in the way; so a
+forecast of the totals, spread by the usual profile, errs otherwise than one of the months (temporal aggregation:
+Athanasopoulos, Hyndman, Kourentzes & Petropoulos 2017, *Forecasting with temporal hierarchies*, EJOR 262). There are
+two: the last total again, and the totals carried on by Theta of their logarithms.
 """
 
 import numpy as np
