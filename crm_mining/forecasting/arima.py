@@ -31,7 +31,8 @@ _MAX_PARTIAL = 0.99
 _MAX_STEPS = 25
 #: A step that lessens the sum of squares by less than this share is the last one: AICc would not move by .01.
 _LEAST_GAIN = 1e-5
-#: So many times what its next step promises is all that a fit is trusted to gain yet.
+#: So many times what its next step promises is all that a fit is trusted to gain yet. On 22 tourism series this halved
+#: the time of a search and cost .04 of AICc on average; a fit that creeps on for long may be left too early.
 _MOST_GAIN = 10.0
 EXACT, CONDITIONAL = "exact", "conditional"
 
