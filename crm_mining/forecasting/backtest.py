@@ -90,10 +90,13 @@ def cutoffs(n: int, horizon: int, n_tests: int = N_TESTS) -> list[int]:
     return sorted(k for k in known if k >= max(MIN_OBSERVATIONS, 2 * n // 5))
 
 
-def fingerprint(values: FloatArray, period: int, horizon: int, *, is_final: bool) -> str:
+def fingerprint(series: Series, known: int, horizon: int) -> str:
     """Hash what the candidates at a cut-off hang on."""
-    text = f"{VERSION}|{period}|{horizon}|{is_final}|".encode()
-    return hashlib.sha256(text + np.asarray(values, dtype="float64").tobytes()).hexdigest()[:16]
+    text = f"{VERSION}|{series.period}|{horizon}|{known == len(series.values)}|".encode()
+    parts = [series.values[:known]]
+    if series.regressors is not None:
+        parts.append(series.regressors[: known + horizon].ravel())
+    return hashlib.sha256(text + np.concatenate(parts).astype("float64").tobytes()).hexdigest()[:16]
 
 
 def backtest_series(series: Series, horizon: int, n_tests: int = N_TESTS) -> Tested:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crm_mining.forecasting import arima
-from crm_mining.forecasting.arima import Orders
+from crm_mining.forecasting.arima import ArimaFit, Orders
 from crm_mining.forecasting.history import MODELLED, History, rule_of_thumb, seasonal_naive
 from crm_mining.forecasting.seasons import forecast_profile, forecast_totals
 from crm_mining.forecasting.smoothing import fit_smoothing, forecast_theta
@@ -98,7 +98,8 @@ def candidates(
     is_final : bool
         Fit the ARIMA models exactly; else, for a back-test, by the conditional sum of squares.
     regressors : array of shape (n + horizon, k), optional
-        Calendar or promotions, of the observations and of the time to forecast; used by the ARIMA models.
+        Calendar or promotions, of the observations and of the time to forecast; used by the ARIMA models where they
+        make AICc better by 2.
 
     Returns
     -------
@@ -152,22 +153,41 @@ def _of_one_scale(
     n = len(y)
     is_plain = period <= MAX_PERIOD and n >= MIN_SEASONS * period
     own_period = period if is_plain else 1
-    x = regressors[-(n + horizon) :] if regressors is not None and regressors.shape[1] else np.zeros((n + horizon, 0))
+    x = np.zeros((n + horizon, 0))
     waves = np.zeros(n + horizon)
     if not is_plain and (count := choose_harmonics(y, period)):
         sines = harmonics(0, n + horizon, period, count)
-        x = np.hstack([x, sines])
+        x = sines
         line = np.maximum(np.arange(n)[:, None] - np.arange(0, n, period), 0.0) / n
         design = np.column_stack([np.ones(n), line, sines[:n]])
         waves = sines @ np.linalg.lstsq(design, y, rcond=None)[0][-2 * count :]
     out: dict[str, _Found] = {}
     fit = arima.search(y, own_period, x[:n], start, is_kept=not is_final)
     if fit is not None:
+        with_calendar = _fit_with(y, fit, x, regressors, horizon)
+        fit, x = (fit, x) if with_calendar is None else with_calendar
         fit = arima.fit_exactly(y, fit, x[:n]) if is_final else fit
         ahead = arima.forecast(y, fit, horizon, x[:n], x[n:])
-        out[ARIMA] = (ahead, f"{fit.orders}, {fit.method}", fit.orders)
+        form = f"{fit.orders}, {fit.method}" + ("" if with_calendar is None else ", with calendar")
+        out[ARIMA] = (ahead, form, fit.orders)
     rest = y - waves[:n]
     smoothed = fit_smoothing(rest, own_period)
     out[SMOOTHING] = (smoothed.forecast(horizon) + waves[n:], str(smoothed), None)
     out[THETA] = (forecast_theta(rest, own_period, horizon) + waves[n:], "Theta", None)
     return out
+
+
+def _fit_with(
+    y: FloatArray, fit: ArimaFit, x: FloatArray, regressors: FloatArray | None, horizon: int
+) -> tuple[ArimaFit, FloatArray] | None:
+    """Fit the same orders with further regressors, those that vary; None where AICc is not better by 2."""
+    n = len(y)
+    if regressors is None:
+        return None
+    more = regressors[-(n + horizon) :]
+    more = more[:, np.ptp(more[:n], axis=0) > 0]
+    if not more.shape[1]:
+        return None
+    both = np.hstack([x, more - more[:n].mean(axis=0)])
+    found = arima.fit_conditional(y, fit.orders, both[:n], fit.aicc - 2)
+    return None if found is None or found.aicc > fit.aicc - 2 else (found, both)

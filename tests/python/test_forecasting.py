@@ -16,7 +16,12 @@ from crm_mining.forecasting.history import seasonal_naive
 from crm_mining.forecasting.panel import forecast_series
 from crm_mining.forecasting.seasons import forecast_profile, forecast_totals
 from crm_mining.forecasting.smoothing import deseasonalise
-from crm_mining.forecasting.tables import CANDIDATE_SCHEMA, candidates_from_tables, forecasts_from_tables
+from crm_mining.forecasting.tables import (
+    CALENDAR_COLUMNS,
+    CANDIDATE_SCHEMA,
+    candidates_from_tables,
+    forecasts_from_tables,
+)
 
 TOURISM = Path(os.environ.get("CRM_REFERENCE_DATA", "../shared/data")) / "tourism" / "tourism_monthly.parquet"
 AIR_PASSENGERS = np.array([
@@ -201,7 +206,7 @@ def test_the_number_of_processes_leaves_no_trace(monkeypatch: pytest.MonkeyPatch
 
 def test_a_subset_of_tourism_is_forecast_better_than_by_the_last_season() -> None:
     train, test = _tourism()
-    keys = sorted(train)[::60]
+    keys = sorted(train)[::90]
     rows = forecast_series([Series(key, train[key], 12) for key in keys], 24)
     final = rows[rows["n_known"] == rows["series_id"].map({key: len(train[key]) for key in keys})]
     errors = {
@@ -250,6 +255,34 @@ def test_never_refitting_keeps_what_is_stored_and_adds_what_is_not() -> None:
         ahead = shipped.to_pandas().query("is_final and method == 'shipped'")
         assert len(ahead) == 9
         assert np.isfinite(ahead[ENDS].to_numpy()).all()
+
+
+def test_promotions_are_used_where_they_sell_and_not_where_they_do_not() -> None:
+    days = np.random.default_rng(3).integers(0, 4, 72).astype("float64")
+    ends = [date.date() for date in pd.date_range("2020-01-31", periods=72, freq="ME")]
+    calendar = pd.DataFrame({name: np.zeros(72) for name in CALENDAR_COLUMNS}).assign(
+        frequency="month", period_end_date=ends, event_days=days
+    )
+    noise = np.random.default_rng(4).normal(size=60)
+    final = {}
+    with duckdb.connect() as con:
+        for effect in (0, 20):
+            values = pd.DataFrame({"period_end_date": ends[:60], "sold": 100 + noise + effect * days[:60]})
+            con.register("sold", values)
+            series = con.sql(f"""
+                select rows.* replace (sold.sold as value)
+                from ({_relation(con, 60).sql_query()}) as rows inner join sold using (period_end_date)
+            """)
+            for given in (None, con.from_df(calendar)):
+                rows = candidates_from_tables(series, None, given, horizons={"month": 12}).to_pandas()
+                own = rows[(rows["method"] == "arima") & (rows["cutoff_date"] == rows["cutoff_date"].max())]
+                final[effect, given is not None] = own.sort_values("step")
+    assert final[20, True]["form"].str.endswith("with calendar").all()
+    assert not final[0, True]["form"].str.endswith("with calendar").any()
+    errors = {given: np.abs(final[20, given]["forecast"] - (100 + 20 * days[60:])).mean() for given in (True, False)}
+    assert errors[True] < 2
+    assert errors[False] > 5
+    assert set(final[20, True]["history_hash"]) != set(final[20, False]["history_hash"])
 
 
 @pytest.mark.parametrize(
