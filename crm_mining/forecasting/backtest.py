@@ -20,7 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 #: Cut-offs of a back-test.
 N_TESTS = 3
 #: Below so many series new processes cost more than they save: each needs some seconds to start.
-MIN_PARALLEL = 100
+MIN_PARALLEL = 50
 #: Changes when the same history would be forecast otherwise.
 VERSION = "2"
 
