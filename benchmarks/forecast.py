@@ -42,6 +42,8 @@ OURS = {
     "log_smoothing": "our smoothing of logarithms",
     "theta": "our Theta alone",
     "log_theta": "our Theta of logarithms",
+    "season_totals": "our totals of seasons by Theta",
+    "season_profile": "the last season's total, usual profile",
     "seasonal_naive": "seasonal naive",
 }
 
@@ -136,11 +138,12 @@ def run_ours(split: Split, processes: int) -> dict[str, Result]:
     from crm_mining.forecasting.panel import forecast_series
     from crm_mining.progress import Progress
 
-    before = _processor_seconds()
+    before, started = _processor_seconds(), time.monotonic()
     series = [Series(key, values, PERIOD) for key, values in split.known.items()]
     progress = Progress(f"series of {split.name}", len(series))
     rows = forecast_series(series, split.horizon, workers=processes, report=progress.update)
     seconds = (_processor_seconds() - before) / len(series)
+    print(f"{split.name}: ours took {time.monotonic() - started:.0f} s with {processes} processes", file=sys.stderr)
     final = rows[rows["n_known"] == rows["series_id"].map({key: len(values) for key, values in split.known.items()})]
     results = {method: Result({}, {}, seconds if method == "shipped" else None) for method in OURS}
     columns = [f"{end}_{level}" for level in LEVELS for end in ("low", "high")]

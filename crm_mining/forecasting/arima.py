@@ -29,6 +29,11 @@ KPSS_CRITICAL = 0.463
 #: Partial autocorrelations are kept below this, so that roots stay clear of the unit circle.
 _MAX_PARTIAL = 0.99
 _MAX_STEPS = 25
+#: A step that lessens the sum of squares by less than this share is the last one: AICc would not move by .01.
+_LEAST_GAIN = 1e-5
+#: So many times what its next step promises is all that a fit is trusted to gain yet. On 22 tourism series this halved
+#: the time of a search and cost .04 of AICc on average; a fit that creeps on for long may be left too early.
+_MOST_GAIN = 10.0
 EXACT, CONDITIONAL = "exact", "conditional"
 
 
@@ -170,13 +175,6 @@ def _is_stable(coefficients: FloatArray) -> bool:
     return True
 
 
-def _shifted(values: FloatArray, lag: int) -> FloatArray:
-    out = np.zeros_like(values)
-    if lag < len(values):
-        out[lag:] = values[: len(values) - lag]
-    return out
-
-
 class _Conditional:
     """The conditional sum of squares of one model, its errors and their Jacobian."""
 
@@ -204,31 +202,30 @@ class _Conditional:
 
     def jacobian(self, at: FloatArray, errors: FloatArray) -> FloatArray:
         beta, ar, ma, seasonal_ar, seasonal_ma = self.split(at)
-        s = self.orders.period
+        s, n = self.orders.period, len(errors)
         plain, seasonal = _lag_polynomial(-ar, 1), _lag_polynomial(-seasonal_ar, s)
         plain_ma, seasonal_of_ma = _lag_polynomial(ma, 1), _lag_polynomial(seasonal_ma, s)
-        denominator = np.convolve(plain_ma, seasonal_of_ma)
         rest = self.w - self.x @ beta if len(beta) else self.w
-        columns: list[FloatArray] = []
-        if len(beta):
-            numerator = np.convolve(plain, seasonal)
-            columns += list(-lfilter(numerator, denominator, self.x, axis=0).T)
-        if len(ar):
-            filtered = lfilter(seasonal, denominator, rest)
-            columns += [-_shifted(filtered, i + 1) for i in range(len(ar))]
-        if len(ma):
-            filtered = lfilter([1.0], plain_ma, errors)
-            columns += [-_shifted(filtered, i + 1) for i in range(len(ma))]
-        if len(seasonal_ar):
-            filtered = lfilter(plain, denominator, rest)
-            columns += [-_shifted(filtered, s * (i + 1)) for i in range(len(seasonal_ar))]
-        if len(seasonal_ma):
-            filtered = lfilter([1.0], seasonal_of_ma, errors)
-            columns += [-_shifted(filtered, s * (i + 1)) for i in range(len(seasonal_ma))]
-        return np.array(columns).T.reshape(len(errors), self.size)
+        # All slopes are of one filter, so one pass makes them all.
+        both = np.convolve(plain, seasonal)
+        series = [(column, both) for column in (self.x.T if len(beta) else ())]
+        series += [(rest, seasonal), (errors, seasonal_of_ma), (rest, plain), (errors, plain_ma)]
+        before = np.array([np.convolve(values, polynomial)[:n] for values, polynomial in series])
+        after = -lfilter([1.0], np.convolve(plain_ma, seasonal_of_ma), before, axis=1)
+        out = np.zeros((self.size, n))
+        out[: len(beta)] = after[: len(beta)]
+        row = len(beta)
+        parts = ((ar, 1), (ma, 1), (seasonal_ar, s), (seasonal_ma, s))
+        for slopes, (coefficients, step) in zip(after[row:], parts, strict=True):
+            for lag in range(step, step * len(coefficients) + 1, step):
+                out[row, lag:] = slopes[: max(n - lag, 0)]
+                row += 1
+        return out.T
 
 
-def fit_conditional(y: FloatArray, orders: Orders, x: FloatArray | None = None) -> ArimaFit | None:
+def fit_conditional(
+    y: FloatArray, orders: Orders, x: FloatArray | None = None, to_beat: float = np.inf
+) -> ArimaFit | None:
     """Fit by the conditional sum of squares.
 
     Parameters
@@ -239,6 +236,8 @@ def fit_conditional(y: FloatArray, orders: Orders, x: FloatArray | None = None) 
         Of the model.
     x : array of shape (n, k), optional
         Regressors.
+    to_beat : float
+        An AICc: a fit that will clearly not come below it is left unfinished.
 
     Returns
     -------
@@ -263,6 +262,8 @@ def fit_conditional(y: FloatArray, orders: Orders, x: FloatArray | None = None) 
     errors = problem.errors(at)
     sum_of_squares = float(errors @ errors)
     damping = 1e-3
+    penalty = 2 * n_parameters * n / max(n - n_parameters - 1, 1)
+    enough = n * np.exp(min((to_beat - penalty) / n - 1, 500.0)) / (2 * np.pi)
     for _ in range(_MAX_STEPS if problem.size else 0):
         jacobian = problem.jacobian(at, errors)
         slope = jacobian.T @ errors
@@ -274,6 +275,10 @@ def fit_conditional(y: FloatArray, orders: Orders, x: FloatArray | None = None) 
                 step = np.linalg.solve(curvature + damping * np.diag(scale), slope)
             except np.linalg.LinAlgError:
                 step = np.full(problem.size, np.nan)
+            # What the step promises: half of the gain of the last ones, a multiple of that of all to come.
+            promise = float(slope @ step)
+            if promise < _LEAST_GAIN * sum_of_squares or sum_of_squares - _MOST_GAIN * promise > enough:
+                break
             trial = at - step
             if np.all(np.isfinite(trial)) and problem.is_allowed(trial):
                 tried = problem.errors(trial)
@@ -287,12 +292,12 @@ def fit_conditional(y: FloatArray, orders: Orders, x: FloatArray | None = None) 
         gain = sum_of_squares - found
         at, errors, sum_of_squares = trial, tried, found
         damping = max(damping / 10, 1e-9)
-        if gain < 1e-6 * sum_of_squares:
+        if gain < _LEAST_GAIN * sum_of_squares:
             break
     sigma2 = sum_of_squares / n
     if not np.isfinite(sigma2) or sigma2 <= 1e-12 * max(float(np.var(y)), 1e-300):
         return None
-    aicc = n * (np.log(2 * np.pi * sigma2) + 1) + 2 * n_parameters * n / max(n - n_parameters - 1, 1)
+    aicc = n * (np.log(2 * np.pi * sigma2) + 1) + penalty
     beta, ar, ma, seasonal_ar, seasonal_ma = problem.split(at)
     return ArimaFit(orders, ar, ma, seasonal_ar, seasonal_ma, beta, sigma2, float(aicc))
 
@@ -300,7 +305,9 @@ def fit_conditional(y: FloatArray, orders: Orders, x: FloatArray | None = None) 
 # --------------------------------------------------------------------------------------------------------------- search
 
 
-def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Orders | None = None) -> ArimaFit | None:
+def search(
+    y: FloatArray, period: int, x: FloatArray | None = None, start: Orders | None = None, *, is_kept: bool = False
+) -> ArimaFit | None:
     """Search for the orders with the least AICc, stepwise.
 
     Parameters
@@ -314,6 +321,8 @@ def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Order
     start : Orders, optional
         Orders that held for this series before: where the differences are still the same, the search begins there
         instead of at the usual four models.
+    is_kept : bool
+        Where it begins there, it also ends there: their neighbours are not tried.
 
     Returns
     -------
@@ -326,14 +335,16 @@ def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Order
     # A lag is in the season's part or in the other one, not in both.
     largest = min(MAX_ORDER, period - 1) if seasonal else MAX_ORDER
     tried: dict[Orders, ArimaFit | None] = {}
+    best: ArimaFit | None = None
 
     def fit(p: int, q: int, seasonal_p: int, seasonal_q: int, has_constant: bool) -> ArimaFit | None:
         orders = Orders(p, d, q, seasonal_p, seasonal_d, seasonal_q, period if seasonal else 1, has_constant)
         if orders not in tried:
-            tried[orders] = fit_conditional(y, orders, x)
+            tried[orders] = fit_conditional(y, orders, x, np.inf if best is None else best.aicc)
         return tried[orders]
 
-    if start is not None and (start.d, start.seasonal_d) == (d, seasonal_d) and (start.period > 1) == seasonal:
+    holds = start is not None and (start.d, start.seasonal_d) == (d, seasonal_d) and (start.period > 1) == seasonal
+    if start is not None and holds:
         starts = [(start.p, start.q, start.seasonal_p, start.seasonal_q, start.has_constant and may_have_constant)]
     else:
         both = int(seasonal)
@@ -346,6 +357,8 @@ def search(y: FloatArray, period: int, x: FloatArray | None = None, start: Order
     if not fits:
         return None
     best = min(fits, key=lambda found: found.aicc)
+    if is_kept and holds:
+        return best
     moves = [(dp, dq, 0, 0) for dp, dq in product((-1, 0, 1), repeat=2) if (dp, dq) != (0, 0)]
     moves += [(0, 0, dp, dq) for dp, dq in product((-1, 0, 1), repeat=2) if (dp, dq) != (0, 0)] if seasonal else []
     improved = True

@@ -20,9 +20,9 @@ FloatArray = npt.NDArray[np.float64]
 #: Cut-offs of a back-test.
 N_TESTS = 3
 #: Below so many series new processes cost more than they save: each needs some seconds to start.
-MIN_PARALLEL = 100
+MIN_PARALLEL = 50
 #: Changes when the same history would be forecast otherwise.
-VERSION = "1"
+VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,13 @@ def cutoffs(n: int, horizon: int, n_tests: int = N_TESTS) -> list[int]:
     return sorted(k for k in known if k >= max(MIN_OBSERVATIONS, 2 * n // 5))
 
 
-def fingerprint(values: FloatArray, period: int, horizon: int, *, is_final: bool) -> str:
+def fingerprint(series: Series, known: int, horizon: int) -> str:
     """Hash what the candidates at a cut-off hang on."""
-    text = f"{VERSION}|{period}|{horizon}|{is_final}|".encode()
-    return hashlib.sha256(text + np.asarray(values, dtype="float64").tobytes()).hexdigest()[:16]
+    text = f"{VERSION}|{series.period}|{horizon}|{known == len(series.values)}|".encode()
+    parts = [series.values[:known]]
+    if series.regressors is not None:
+        parts.append(series.regressors[: known + horizon].ravel())
+    return hashlib.sha256(text + np.concatenate(parts).astype("float64").tobytes()).hexdigest()[:16]
 
 
 def backtest_series(series: Series, horizon: int, n_tests: int = N_TESTS) -> Tested:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from crm_mining.forecasting.candidates import METHODS, NAIVE, RULE_OF_THUMB
+from crm_mining.forecasting.candidates import KINDS, METHODS, NAIVE, RULE_OF_THUMB
 from crm_mining.forecasting.reconcile import BOTTOM_UP, MINT, bottom_up, constraints, project, shrunk_covariance
 
 FloatArray = npt.NDArray[np.float64]
@@ -20,6 +20,10 @@ BoolArray = npt.NDArray[np.bool_]
 
 ALL_METHODS = (*METHODS, RULE_OF_THUMB)
 _NAIVE, _THUMB = ALL_METHODS.index(NAIVE), ALL_METHODS.index(RULE_OF_THUMB)
+#: One row per method, 1 for the methods of its kind.
+_SAME_KIND = np.array(
+    [[any({one, other} <= {*kind} for kind in KINDS) for other in ALL_METHODS] for one in ALL_METHODS]
+)
 NONE = "none"
 LEVELS = (0.80, 0.95)
 _NORMAL = (1.2815515655446004, 1.959963984540054)
@@ -118,7 +122,7 @@ class Shipped:
 
 
 def weigh(errors: FloatArray, may_be_used: BoolArray) -> FloatArray:
-    """Weigh methods by their inverse mean squared error.
+    """Weigh methods by their inverse mean squared error; methods of one kind share one vote.
 
     Parameters
     ----------
@@ -141,7 +145,8 @@ def weigh(errors: FloatArray, may_be_used: BoolArray) -> FloatArray:
     of_all = _mean(relative, 0)
     of_all = np.where(np.isfinite(of_all), of_all, 0.0)
     own = np.where(np.isfinite(relative), (1 - SHRINKAGE) * relative + SHRINKAGE * of_all, of_all)
-    inverse = np.where(may_be_used, np.exp(-own), 0.0)
+    n_alike = np.maximum(may_be_used @ _SAME_KIND.astype("float64"), 1.0)
+    inverse = np.where(may_be_used, np.exp(-own) / n_alike, 0.0)
     total = inverse.sum(axis=1, keepdims=True)
     return np.asarray(np.divide(inverse, total, out=np.zeros_like(inverse), where=total > 0))
 

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crm_mining.forecasting import arima
-from crm_mining.forecasting.arima import Orders
+from crm_mining.forecasting.arima import ArimaFit, Orders
 from crm_mining.forecasting.history import MODELLED, History, rule_of_thumb, seasonal_naive
+from crm_mining.forecasting.seasons import forecast_profile, forecast_totals
 from crm_mining.forecasting.smoothing import fit_smoothing, forecast_theta
 
 FloatArray = npt.NDArray[np.float64]
@@ -16,8 +17,10 @@ FloatArray = npt.NDArray[np.float64]
 NAIVE, ARIMA, SMOOTHING, THETA = "seasonal_naive", "arima", "smoothing", "theta"
 LOG = "log_"
 LOG_ARIMA, LOG_SMOOTHING, LOG_THETA = LOG + ARIMA, LOG + SMOOTHING, LOG + THETA
-#: In the order in which they stand in for one another: the first that has forecasts does.
-METHODS = (ARIMA, LOG_ARIMA, LOG_SMOOTHING, SMOOTHING, LOG_THETA, THETA, NAIVE)
+TOTALS, PROFILE = "season_totals", "season_profile"
+METHODS = (ARIMA, LOG_ARIMA, LOG_SMOOTHING, SMOOTHING, LOG_THETA, THETA, TOTALS, PROFILE, NAIVE)
+#: Methods of one kind: much alike, so that they share one vote.
+KINDS = ((ARIMA, LOG_ARIMA), (LOG_SMOOTHING, SMOOTHING), (LOG_THETA, THETA), (TOTALS,), (PROFILE,), (NAIVE,))
 RULE_OF_THUMB = "rule_of_thumb"
 #: Longer seasons, and those seen less often than so many times, are described by sines and cosines instead of one
 #: effect for each observation.
@@ -90,11 +93,13 @@ def candidates(
     period, horizon : int
         Observations in a season, 1 for none; values to forecast.
     starts : mapping, optional
-        Orders that held before, of ``arima`` and ``log_arima``. They are kept where they still hold.
+        Orders that held before, of ``arima`` and ``log_arima``. Where the differences are still the same a back-test
+        keeps them, and the search for the final ones begins there.
     is_final : bool
         Fit the ARIMA models exactly; else, for a back-test, by the conditional sum of squares.
     regressors : array of shape (n + horizon, k), optional
-        Calendar or promotions, of the observations and of the time to forecast; used by the ARIMA models.
+        Calendar or promotions, of the observations and of the time to forecast; used by the ARIMA models where they
+        make AICc better by 2.
 
     Returns
     -------
@@ -113,6 +118,14 @@ def candidates(
     if scaled.min() >= 0 and np.mean(scaled == 0) <= MAX_ZERO_SHARE:
         shift = float(scaled[scaled > 0].min()) / 2 if scaled.min() == 0 else 0.0
         scales.append((LOG, np.log(scaled + shift), lambda ahead: np.exp(np.minimum(ahead, 50.0)) - shift))
+
+    def add(name: str, forecast: FloatArray, form: str) -> None:
+        if scaled.min() >= 0:
+            forecast = np.maximum(forecast, 0.0)
+        reach = MAX_RANGES * float(np.ptp(y))
+        if np.all(np.isfinite(forecast)) and forecast.max() <= y.max() + reach and forecast.min() >= y.min() - reach:
+            found.forecasts[name], found.forms[name] = forecast, form
+
     for prefix, values, back in scales:
         for method, (ahead, form, orders) in _of_one_scale(
             values, period, horizon, (starts or {}).get(prefix + ARIMA), is_final, regressors
@@ -120,17 +133,14 @@ def candidates(
             name = prefix + method
             if orders is not None:
                 found.orders[name] = orders
-            forecast = back(ahead) * unit
-            if scaled.min() >= 0:
-                forecast = np.maximum(forecast, 0.0)
-            reach = MAX_RANGES * float(np.ptp(scaled)) * unit
-            if (
-                np.all(np.isfinite(forecast))
-                and forecast.max() <= y.max() + reach
-                and forecast.min() >= y.min() - reach
-            ):
-                found.forecasts[name] = forecast
-                found.forms[name] = form + (" of logarithms" if prefix else "")
+            add(name, back(ahead) * unit, form + (" of logarithms" if prefix else ""))
+    if period > 1 and scaled.min() >= 0:
+        for name, rule, form in (
+            (TOTALS, forecast_totals, "Theta of logarithms of the totals of seasons, usual profile"),
+            (PROFILE, forecast_profile, "last season's total, usual profile"),
+        ):
+            if (by_season := rule(scaled, period, horizon)) is not None:
+                add(name, by_season * unit, form)
     return found
 
 
@@ -143,22 +153,41 @@ def _of_one_scale(
     n = len(y)
     is_plain = period <= MAX_PERIOD and n >= MIN_SEASONS * period
     own_period = period if is_plain else 1
-    x = regressors[-(n + horizon) :] if regressors is not None and regressors.shape[1] else np.zeros((n + horizon, 0))
+    x = np.zeros((n + horizon, 0))
     waves = np.zeros(n + horizon)
     if not is_plain and (count := choose_harmonics(y, period)):
         sines = harmonics(0, n + horizon, period, count)
-        x = np.hstack([x, sines])
+        x = sines
         line = np.maximum(np.arange(n)[:, None] - np.arange(0, n, period), 0.0) / n
         design = np.column_stack([np.ones(n), line, sines[:n]])
         waves = sines @ np.linalg.lstsq(design, y, rcond=None)[0][-2 * count :]
     out: dict[str, _Found] = {}
-    fit = arima.search(y, own_period, x[:n], start)
+    fit = arima.search(y, own_period, x[:n], start, is_kept=not is_final)
     if fit is not None:
+        with_calendar = _fit_with(y, fit, x, regressors, horizon)
+        fit, x = (fit, x) if with_calendar is None else with_calendar
         fit = arima.fit_exactly(y, fit, x[:n]) if is_final else fit
         ahead = arima.forecast(y, fit, horizon, x[:n], x[n:])
-        out[ARIMA] = (ahead, f"{fit.orders}, {fit.method}", fit.orders)
+        form = f"{fit.orders}, {fit.method}" + ("" if with_calendar is None else ", with calendar")
+        out[ARIMA] = (ahead, form, fit.orders)
     rest = y - waves[:n]
     smoothed = fit_smoothing(rest, own_period)
     out[SMOOTHING] = (smoothed.forecast(horizon) + waves[n:], str(smoothed), None)
     out[THETA] = (forecast_theta(rest, own_period, horizon) + waves[n:], "Theta", None)
     return out
+
+
+def _fit_with(
+    y: FloatArray, fit: ArimaFit, x: FloatArray, regressors: FloatArray | None, horizon: int
+) -> tuple[ArimaFit, FloatArray] | None:
+    """Fit the same orders with further regressors, those that vary; None where AICc is not better by 2."""
+    n = len(y)
+    if regressors is None:
+        return None
+    more = regressors[-(n + horizon) :]
+    more = more[:, np.ptp(more[:n], axis=0) > 0]
+    if not more.shape[1]:
+        return None
+    both = np.hstack([x, more - more[:n].mean(axis=0)])
+    found = arima.fit_conditional(y, fit.orders, both[:n], fit.aicc - 2)
+    return None if found is None or found.aicc > fit.aicc - 2 else (found, both)

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -27,6 +27,7 @@ from crm_mining.refits import check_refit
 #: Observations in a season.
 PERIODS = {"month": 12, "week": 52}
 SERIES_COLUMNS = "series_id, measure, frequency, dimension, member, period_end_date, value"
+CALENDAR_COLUMNS = ("weekday_balance", "easter_days", "christmas_days", "new_year_days", "event_days")
 #: Measures that can be summed over the members of every dimension; an order has products of several categories.
 NOT_ADDITIVE = (("orders", "category"),)
 
@@ -66,6 +67,7 @@ class _Table:
 def candidates_from_tables(
     series: duckdb.DuckDBPyRelation,
     stored: duckdb.DuckDBPyRelation | None,
+    calendar: duckdb.DuckDBPyRelation | None = None,
     *,
     horizons: Mapping[str, int],
     refit: str = "auto",
@@ -80,6 +82,9 @@ def candidates_from_tables(
         without gaps.
     stored : relation, optional
         Candidates of earlier builds, as this function returns them.
+    calendar : relation, optional
+        ``frequency, period_end_date`` and :data:`CALENDAR_COLUMNS`; one row per period, of the time to forecast too.
+        Series that it does not cover are forecast without.
     horizons : mapping
         Frequency (a key of :data:`PERIODS`) to the number of periods to forecast.
     refit : str
@@ -100,7 +105,7 @@ def candidates_from_tables(
         When ``refit`` or a horizon is not allowed; the message names both.
     """
     check_refit(refit)
-    tables = _read(series, horizons)
+    tables = _read(series, horizons, calendar)
     known = _known(stored, refit)
     asked = [_with_stored(table, known.get(table.series.key), horizons[table.frequency], refit) for table in tables]
     todo = [
@@ -118,14 +123,11 @@ def candidates_from_tables(
     marks = {
         (result.key, at): (
             by_key[result.key].dates[at - 1],
-            fingerprint(
-                by_key[result.key].series.values[:at], by_key[result.key].series.period,
-                horizons[by_key[result.key].frequency], is_final=at == len(by_key[result.key].dates),
-            ),
+            fingerprint(by_key[result.key].series, at, horizons[by_key[result.key].frequency]),
         )
         for result in results
         for at in result.found
-    }  # fmt: skip
+    }
     pairs = [marks[key, at] for key, at in zip(rows["series_id"], rows["n_known"], strict=True)]
     rows = rows.assign(cutoff_date=[date for date, _ in pairs], history_hash=[text for _, text in pairs])
     return pa.Table.from_pandas(rows[CANDIDATE_SCHEMA.names], schema=CANDIDATE_SCHEMA, preserve_index=False)
@@ -179,7 +181,11 @@ def forecasts_from_tables(
     return pa.concat_tables(found)
 
 
-def _read(relation: duckdb.DuckDBPyRelation, horizons: Mapping[str, int]) -> list[_Table]:
+def _read(
+    relation: duckdb.DuckDBPyRelation,
+    horizons: Mapping[str, int],
+    calendar: duckdb.DuckDBPyRelation | None = None,
+) -> list[_Table]:
     if not isinstance(horizons, Mapping):
         raise ValueError(f"forecast_horizons is {horizons!r}; allowed: a mapping such as {{month: 12, week: 13}}")
     for frequency, horizon in horizons.items():
@@ -189,6 +195,7 @@ def _read(relation: duckdb.DuckDBPyRelation, horizons: Mapping[str, int]) -> lis
             raise ValueError(f"horizon of {frequency} is {horizon!r}; allowed: 1 to {2 * PERIODS[frequency]}")
     rows = relation.project(SERIES_COLUMNS).order("series_id, period_end_date").df()
     tables = []
+    of_periods = None if calendar is None else calendar.order("frequency, period_end_date").df()
     for key, part in rows.groupby("series_id", sort=True):
         first = part.iloc[0]
         frequency, measure, dimension = str(first["frequency"]), str(first["measure"]), str(first["dimension"])
@@ -198,7 +205,14 @@ def _read(relation: duckdb.DuckDBPyRelation, horizons: Mapping[str, int]) -> lis
         place = (f"{measure}|{frequency}", dimension, str(first["member"])) if is_additive else None
         values = part["value"].to_numpy(dtype="float64", na_value=np.nan)
         dates = [date.date() for date in part["period_end_date"]]
-        tables.append(_Table(Series(str(key), values, PERIODS[frequency]), frequency, place, dates))
+        regressors = None
+        if of_periods is not None:
+            here = of_periods[of_periods["frequency"].eq(frequency)]
+            from_first = here[here["period_end_date"] >= first["period_end_date"]]
+            ahead = from_first[list(CALENDAR_COLUMNS)].head(len(dates) + horizons[frequency]).to_numpy(dtype="float64")
+            regressors = ahead if len(ahead) == len(dates) + horizons[frequency] else None
+        one = Series(str(key), values, PERIODS[frequency], regressors=regressors)
+        tables.append(_Table(one, frequency, place, dates))
     return tables
 
 
@@ -216,21 +230,20 @@ def _with_stored(table: _Table, stored: pd.DataFrame | None, horizon: int, refit
     series = table.series
     if stored is None:
         return series
-    n = len(series.values)
     starts: dict[int, dict[str, Orders]] = {}
     done = set()
     for date, part in stored.groupby("cutoff_date", sort=True):
         at = table.at(pd.Timestamp(str(date)).date())
         if at is None:
             continue
-        mark = fingerprint(series.values[:at], series.period, horizon, is_final=at == n)
+        mark = fingerprint(series, at, horizon)
         # With another number of steps there would be no forecasts for some, or too many.
         is_kept = refit == "never" or (part["history_hash"] == mark).all()
         if is_kept and (part["n_steps"] == horizon).all():
             done.add(at)
         of_arima = part.dropna(subset=["p"])
         starts[at] = {str(row["method"]): _orders(row) for _, row in of_arima.iterrows()}
-    return Series(series.key, series.values, series.period, starts, frozenset(done))
+    return replace(series, starts=starts, done=frozenset(done))
 
 
 def _orders(row: "pd.Series[Any]") -> Orders:

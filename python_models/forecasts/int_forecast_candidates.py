@@ -10,6 +10,7 @@ def model(dbt, session):
     return candidates_from_tables(
         dbt.ref("int_measure_series"),
         session.sql(f"select * from {dbt.this}") if dbt.is_incremental else None,
+        dbt.ref("int_forecast_calendar"),
         horizons=dbt.config.meta_get("horizons"),
         refit=dbt.config.meta_get("refit"),
         workers=int(dbt.config.meta_get("processes")),

@@ -11,9 +11,17 @@ import pytest
 from crm_mining.forecasting import arima, backtest
 from crm_mining.forecasting.arima import Orders
 from crm_mining.forecasting.backtest import Series
+from crm_mining.forecasting.blend import ALL_METHODS, weigh
 from crm_mining.forecasting.history import seasonal_naive
 from crm_mining.forecasting.panel import forecast_series
-from crm_mining.forecasting.tables import CANDIDATE_SCHEMA, candidates_from_tables, forecasts_from_tables
+from crm_mining.forecasting.seasons import forecast_profile, forecast_totals
+from crm_mining.forecasting.smoothing import deseasonalise
+from crm_mining.forecasting.tables import (
+    CALENDAR_COLUMNS,
+    CANDIDATE_SCHEMA,
+    candidates_from_tables,
+    forecasts_from_tables,
+)
 
 TOURISM = Path(os.environ.get("CRM_REFERENCE_DATA", "../shared/data")) / "tourism" / "tourism_monthly.parquet"
 AIR_PASSENGERS = np.array([
@@ -81,12 +89,56 @@ def test_the_jacobian_is_the_slope_of_the_errors() -> None:
         np.testing.assert_allclose(found[:, i], slope, atol=1e-6)
 
 
+def test_leaving_fits_that_cannot_win_finds_the_same_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    series = [np.log(AIR_PASSENGERS), np.log(AIR_PASSENGERS[:96]), np.diff(np.log(AIR_PASSENGERS))]
+    hasty = [arima.search(y, 12) for y in series]
+    left = arima.fit_conditional(series[0], Orders(0, 1, 0, 0, 1, 0, 12), to_beat=-1000.0)
+    assert left is not None
+    assert left.aicc > -1000
+    monkeypatch.setattr(arima, "_MOST_GAIN", np.inf)
+    patient = [arima.search(y, 12) for y in series]
+    assert [fit and fit.orders for fit in hasty] == [fit and fit.orders for fit in patient]
+    assert all(fit is not None for fit in hasty)
+
+
+def test_whole_seasons_are_carried_on_and_spread() -> None:
+    shape = np.array([1.0, 5, 2, 2])
+    steady = np.concatenate([[9.0, 9], np.tile(shape, 4)])
+    for rule in (forecast_profile, forecast_totals):
+        ahead = rule(steady, 4, 6)
+        assert ahead is not None
+        np.testing.assert_allclose(ahead, np.resize(shape, 6), rtol=1e-9)
+        assert rule(shape, 4, 6) is None
+        assert rule(np.concatenate([np.zeros(4), shape]), 4, 6) is None
+    growing = forecast_totals(np.concatenate([shape * 2.0**year for year in range(6)]), 4, 8)
+    assert growing is not None
+    assert growing[:4].sum() < growing[4:].sum()
+
+
+def test_the_classical_season_is_taken_off() -> None:
+    for period in (4, 5):
+        season = np.arange(period, dtype="float64") - (period - 1) / 2
+        y = 10 + 0.5 * np.arange(6 * period + 2, dtype="float64") + np.resize(season, 6 * period + 2)
+        rest, ahead = deseasonalise(y, period)
+        np.testing.assert_allclose(rest, 10 + 0.5 * np.arange(len(y)), atol=1e-9)
+        np.testing.assert_allclose(ahead, np.resize(season, 2 * period)[2 : 2 + period], atol=1e-9)
+
+
+def test_methods_of_one_kind_share_a_vote() -> None:
+    may_be_used = np.array([[method in ("arima", "log_arima", "theta") for method in ALL_METHODS]] * 2)
+    may_be_used[1, ALL_METHODS.index("log_arima")] = False
+    weights = weigh(np.ones((2, 3, len(ALL_METHODS), 4)), may_be_used)
+    found = [dict(zip(ALL_METHODS, row, strict=True)) for row in weights]
+    assert [found[0][method] for method in ("arima", "log_arima", "theta")] == pytest.approx([0.25, 0.25, 0.5])
+    assert [found[1][method] for method in ("arima", "log_arima", "theta")] == pytest.approx([0.5, 0.0, 0.5])
+
+
 def _bad() -> dict[str, tuple[object, str]]:
     draw = np.random.default_rng(0)
     noisy = 10 + draw.normal(size=60)
     noisy[[5, 6, 30]], noisy[40] = np.nan, np.inf
-    spike = np.zeros(20)
-    spike[[0, 16]] = 1.0, 5.0
+    spikes, spike = np.zeros(20), np.zeros(20)
+    spikes[[0, 16]], spike[10] = (1.0, 5.0), 5.0
     return {
         "nothing": ([], "no_data"),
         "unknown": ([np.nan] * 20, "no_data"),
@@ -94,8 +146,12 @@ def _bad() -> dict[str, tuple[object, str]]:
         "constant": ([7.0] * 40, "constant"),
         "zeros": ([0.0] * 40, "all_zero"),
         "single spike": (spike, "sparse"),
+        "spike long ago": (np.r_[spike, np.zeros(20)], "dead"),
+        "two spikes": (spikes, "sparse"),
         "missing months": (noisy, "ok"),
         "negative": (draw.normal(size=50), "ok"),
+        "below zero": (-10 + draw.normal(size=50), "ok"),
+        "sums to nothing": (np.tile([3.0, -1, -2], 20), "ok"),
         "dead": (np.r_[draw.poisson(5, 40) + 1.0, np.zeros(14)], "dead"),
         "new": (np.r_[np.zeros(30), draw.poisson(9, 10) + 1.0], "new"),
         "huge": (1e300 * np.ones(40), "no_data"),
@@ -150,7 +206,7 @@ def test_the_number_of_processes_leaves_no_trace(monkeypatch: pytest.MonkeyPatch
 
 def test_a_subset_of_tourism_is_forecast_better_than_by_the_last_season() -> None:
     train, test = _tourism()
-    keys = sorted(train)[::60]
+    keys = sorted(train)[::90]
     rows = forecast_series([Series(key, train[key], 12) for key in keys], 24)
     final = rows[rows["n_known"] == rows["series_id"].map({key: len(train[key]) for key in keys})]
     errors = {
@@ -199,6 +255,34 @@ def test_never_refitting_keeps_what_is_stored_and_adds_what_is_not() -> None:
         ahead = shipped.to_pandas().query("is_final and method == 'shipped'")
         assert len(ahead) == 9
         assert np.isfinite(ahead[ENDS].to_numpy()).all()
+
+
+def test_promotions_are_used_where_they_sell_and_not_where_they_do_not() -> None:
+    days = np.random.default_rng(3).integers(0, 4, 72).astype("float64")
+    ends = [date.date() for date in pd.date_range("2020-01-31", periods=72, freq="ME")]
+    calendar = pd.DataFrame({name: np.zeros(72) for name in CALENDAR_COLUMNS}).assign(
+        frequency="month", period_end_date=ends, event_days=days
+    )
+    noise = np.random.default_rng(4).normal(size=60)
+    final = {}
+    with duckdb.connect() as con:
+        for effect in (0, 20):
+            values = pd.DataFrame({"period_end_date": ends[:60], "sold": 100 + noise + effect * days[:60]})
+            con.register("sold", values)
+            series = con.sql(f"""
+                select rows.* replace (sold.sold as value)
+                from ({_relation(con, 60).sql_query()}) as rows inner join sold using (period_end_date)
+            """)
+            for given in (None, con.from_df(calendar)):
+                rows = candidates_from_tables(series, None, given, horizons={"month": 12}).to_pandas()
+                own = rows[(rows["method"] == "arima") & (rows["cutoff_date"] == rows["cutoff_date"].max())]
+                final[effect, given is not None] = own.sort_values("step")
+    assert final[20, True]["form"].str.endswith("with calendar").all()
+    assert not final[0, True]["form"].str.endswith("with calendar").any()
+    errors = {given: np.abs(final[20, given]["forecast"] - (100 + 20 * days[60:])).mean() for given in (True, False)}
+    assert errors[True] < 2
+    assert errors[False] > 5
+    assert set(final[20, True]["history_hash"]) != set(final[20, False]["history_hash"])
 
 
 @pytest.mark.parametrize(
