@@ -250,7 +250,7 @@ def test_never_nan_or_infinite(
 
 
 def month_by_month(n: int, rate: float, *, has_moods: bool) -> tuple[pd.DataFrame, np.ndarray]:
-    """Customers of up to 26 months who leave with 4 % a month, and who of them is left; moods make months busy or quiet."""
+    """Draw customers of up to 26 months, of whom 4 % leave a month, and who is left; moods make them busy or quiet."""
     draw = np.random.default_rng(8)
     joined, is_left, is_busy = draw.integers(0, 20, n), np.ones(n, dtype=bool), draw.random(n) < 0.5
     own_rate = draw.gamma(2.0, rate / 2, n)
