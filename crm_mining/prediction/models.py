@@ -34,6 +34,8 @@ LEAST = 1e-4
 #: Rows that go down the trees at a time.
 _WALK_ROWS = 2000
 LOGISTIC_C = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
+#: Rows that the variance common to both classes counts for in Gaussian naive Bayes.
+COMMON_ROWS = 10_000
 SVM_C = (0.001, 0.01, 0.1)
 RIDGE_ALPHA = (0.1, 1.0, 10.0, 100.0, 1000.0)
 GLM_ALPHA = (1e-4, 1e-3, 1e-2, 1e-1)
@@ -179,7 +181,11 @@ def categorical_naive_bayes(data: Training) -> Model:
 
 
 def gaussian_naive_bayes(data: Training) -> Model:
-    """Naive Bayes with a normal density per class for each normalised number, and the shares of the levels."""
+    """Naive Bayes with a normal density per class for each normalised number, and the shares of the levels.
+
+    The two variances of a number are drawn to their common one: what is 0 for nearly everybody has a variance that
+    hangs on a few, and would outweigh everything else.
+    """
     terms, x = data.matrix(("normal", "square", "missing", "level"))
     w, _ = bin_evidence(x, data.y)
     intercept = _prior(data.y)
@@ -187,10 +193,9 @@ def gaussian_naive_bayes(data: Training) -> Model:
     yes = data.y == 1
     # log N(z; m1, v1) - log N(z; m0, v0) is a constant, a multiple of z and one of z squared.
     for i, square in zip(np.flatnonzero(family == "normal"), np.flatnonzero(family == "square"), strict=True):
-        (m1, m0), (v1, v0) = (
-            (x[yes, i].mean(), x[~yes, i].mean()),
-            (x[yes, i].var() + 0.01, x[~yes, i].var() + 0.01),
-        )
+        (m1, m0), within = (x[yes, i].mean(), x[~yes, i].mean()), np.array([x[yes, i].var(), x[~yes, i].var()])
+        sizes = np.array([yes.sum(), (~yes).sum()])
+        v1, v0 = (within * sizes + COMMON_ROWS * (within @ sizes / len(x))) / (sizes + COMMON_ROWS) + 0.01
         w[i], w[square] = m1 / v1 - m0 / v0, (1 / v0 - 1 / v1) / 2
         intercept += (np.log(v0 / v1) + m0**2 / v0 - m1**2 / v1) / 2
     return Model("gaussian_naive_bayes", LOG_ODDS, float(intercept), _terms(terms["term"], w))
@@ -337,12 +342,12 @@ def bin_evidence(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
     Returns
     -------
     evidence, error : arrays of shape (k,)
-        Log-odds, drawn to 0 by one row of each kind shared out as the column is, and the standard error.
+        Log-odds, drawn to 0 by one row more that is yes as often as all are, and the standard error.
     """
-    held = x.mean(axis=0)
-    yes, no = x.T @ y + held, x.T @ (1 - y) + held
+    prior = _prior(y)
+    yes, no = x.T @ y + expit(prior), x.T @ (1 - y) + expit(-prior)
     with np.errstate(divide="ignore", invalid="ignore"):
-        evidence = np.log(yes / (y.sum() + 1)) - np.log(no / ((1 - y).sum() + 1))
+        evidence = np.log(yes) - np.log(no) - prior
         error = np.sqrt(1 / yes + 1 / no)
     return np.where(np.isfinite(evidence), evidence, 0.0), np.where(np.isfinite(error), error, 0.0)
 

@@ -284,6 +284,11 @@ def _baseline_candidates(rules: Baselines, kind: str) -> dict[str, Candidate]:
             return Model(
                 "rfm_rule", score, float(data.y.mean() - slope * s.mean()), rule, bounds=models._bounds(data.y)
             )
+        if names and len(data.y):
+            # Who buys much buys again, but does not leave: the training rows say which way the rule points.
+            s = data.encoded.matrix(data.frame, names) @ np.array(points)
+            if s @ (data.y - data.y.mean()) < 0:
+                points = [-p for p in points]
         return Model("rfm_rule", score, 0.0, _rule(names, points))
 
     found: dict[str, Candidate] = {"prior": prior}
