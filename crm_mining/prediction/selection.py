@@ -348,14 +348,14 @@ def _calibrate(
             done[name] = model if name == "prior" else replace(model, calibration=models.platt(np.zeros(0), y))
             oof[name] = raw[name]
             continue
-        line = (0.0, 1.0) if name == "prior" else models.platt(raw[name][tested], y[tested])
+        line = (0.0, 1.0) if name == "prior" else models.calibrate(name, raw[name][tested], y[tested])
         p = np.zeros(len(y))
         for _, test in folds:
             others = tested.copy()
             others[test] = False
             a, b = line
             if name != "prior" and others.any():
-                a, b = models.platt(raw[name][others], y[others])
+                a, b = models.calibrate(name, raw[name][others], y[others])
             p[test] = 1 / (1 + np.exp(-(a + b * raw[name][test])))
         oof[name] = p
         calibrated = 1 / (1 + np.exp(-(line[0] + line[1] * raw[name][tested])))
