@@ -37,7 +37,7 @@ LOGISTIC_C = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
 #: Models whose log-odds are probabilities' already: their calibration is drawn to no change (see :func:`calibrate`).
 CALIBRATED = ("logistic_regression", "scorecard", "random_forest", "boosting", "average")
 #: How far intercept and slope of the calibration of such models are from 0 and 1, before anything is seen.
-INTERCEPT_SPREAD, SLOPE_SPREAD = 0.3, 0.15
+INTERCEPT_SPREAD, SLOPE_SPREAD = 0.2, 0.1
 #: Rows that the variance common to both classes counts for in Gaussian naive Bayes.
 COMMON_ROWS = 10_000
 SVM_C = (0.001, 0.01, 0.1)
