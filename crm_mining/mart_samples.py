@@ -146,7 +146,7 @@ def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
     text = str(value).removesuffix(" 00:00:00").replace("|", "\\|").replace("\n", " ")
-    return text if len(text) <= 90 else text[:89] + "…"
+    return text if len(text) <= 140 else text[:139] + "…"
 
 
 def main() -> None:
