@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build test lint format docs report export rollback soak sample clean lock
+.PHONY: help build test lint format docs report export marts rollback soak sample clean lock
 
 # The first of these that is there and is 3.11 to 3.13; or say which: make PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -48,6 +48,9 @@ export: $(STAMP) ## every mart as a CSV file that a spreadsheet takes for no for
 
 rollback: $(STAMP) ## show readers the published generation before the current one
 	$(BIN)/python -m crm_mining.publish rollback
+
+marts: $(STAMP)  ## ten rows of every mart as one page: docs/marts_of_the_sample.md
+	$(BIN)/python -m crm_mining.mart_samples
 
 sample: $(STAMP) ## make the bundled sample again (the same bytes)
 	$(BIN)/python -m crm_mining.synth --customers 4000 --seed 7 --out seeds/sample

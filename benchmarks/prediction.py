@@ -59,7 +59,8 @@ def main() -> None:
         con.execute("create table fits as from arrow_fits")
         fitted = time.monotonic()
         scores = score_from_tables(features, con.table("fits"), targets, words)  # noqa: F841 (DuckDB reads it by name)
-        con.execute("create table scored as from scores")
+        # By a cursor of its own, as dbt does it: the scores are read from the other one while they are written.
+        con.cursor().execute("create table scored as from scores")
         done = time.monotonic()
         n = con.execute("select count(*) from scored").fetchall()[0][0]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

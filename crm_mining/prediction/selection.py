@@ -284,6 +284,11 @@ def _baseline_candidates(rules: Baselines, kind: str) -> dict[str, Candidate]:
             return Model(
                 "rfm_rule", score, float(data.y.mean() - slope * s.mean()), rule, bounds=models._bounds(data.y)
             )
+        if names and len(data.y):
+            # Who buys much buys again, but does not leave: the training rows say which way the rule points.
+            s = data.encoded.matrix(data.frame, names) @ np.array(points)
+            if s @ (data.y - data.y.mean()) < 0:
+                points = [-p for p in points]
         return Model("rfm_rule", score, 0.0, _rule(names, points))
 
     found: dict[str, Candidate] = {"prior": prior}
@@ -343,14 +348,14 @@ def _calibrate(
             done[name] = model if name == "prior" else replace(model, calibration=models.platt(np.zeros(0), y))
             oof[name] = raw[name]
             continue
-        line = (0.0, 1.0) if name == "prior" else models.platt(raw[name][tested], y[tested])
+        line = (0.0, 1.0) if name == "prior" else models.calibrate(name, raw[name][tested], y[tested])
         p = np.zeros(len(y))
         for _, test in folds:
             others = tested.copy()
             others[test] = False
             a, b = line
             if name != "prior" and others.any():
-                a, b = models.platt(raw[name][others], y[others])
+                a, b = models.calibrate(name, raw[name][others], y[others])
             p[test] = 1 / (1 + np.exp(-(a + b * raw[name][test])))
         oof[name] = p
         calibrated = 1 / (1 + np.exp(-(line[0] + line[1] * raw[name][tested])))

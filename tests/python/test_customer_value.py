@@ -131,3 +131,4 @@ def test_it_beats_its_baselines_and_knows_the_living(sample_build: Build) -> Non
     assert len(of["is_alive", "roc_auc"]) == 5
     assert all(value > 0.88 for value, _ in of["is_alive", "roc_auc"])
     assert all(value < 0.7 * baseline for value, baseline in of["is_alive", "brier_score"])
+    assert all(0.8 < value < 1.2 for value, _ in of["is_alive", "calibration_slope"])

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from scipy.special import hyp2f1
 
 from crm_mining.value import (
+    ALIVE_SLOPE,
     BG,
+    CALIBRATION_DAYS,
     CONVERGED,
     MAXIMUM_LIKELIHOOD,
     MBG,
@@ -25,6 +27,7 @@ from crm_mining.value import (
     evaluate_p_alive,
     expected_orders,
     expected_spend,
+    fit_alive_slope,
     fit_from_tables,
     fit_purchases,
     fit_spend,
@@ -246,6 +249,59 @@ def test_never_nan_or_infinite(
     assert scores["expected_orders_90"] <= scores["expected_orders_365"] * (1 + 1e-9)
 
 
+def month_by_month(n: int, rate: float, *, has_moods: bool) -> tuple[pd.DataFrame, np.ndarray]:
+    """Draw customers of up to 26 months, of whom 4 % leave a month, and who is left; moods make them busy or quiet."""
+    draw = np.random.default_rng(8)
+    joined, is_left, is_busy = draw.integers(0, 20, n), np.ones(n, dtype=bool), draw.random(n) < 0.5
+    own_rate = draw.gamma(2.0, rate / 2, n)
+    end, before = 26 * 30, 26 * 30 - CALIBRATION_DAYS
+    seen: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    x, t_x = np.zeros(n), np.zeros(n)
+    for month in range(26):
+        if month * 30 == before:
+            seen[before] = (x.copy(), t_x.copy())
+        is_busy = np.where(draw.random(n) < 0.15, ~is_busy, is_busy)
+        factor = np.where(is_busy, 1.9, 0.1) if has_moods else 1.0
+        is_here = month >= joined
+        is_left &= ~is_here | (draw.random(n) >= 0.04)
+        count = draw.poisson(np.where(is_here & is_left, own_rate * factor, 0.0))
+        last = (month - joined) * 30 + 30 * draw.random(n) ** (1 / np.maximum(count, 1))
+        x, t_x = x + count, np.where(count > 0, np.floor(last), t_x)
+    age = end - joined * 30.0
+    had_joined = joined * 30 <= before
+    then = [np.where(had_joined, value, np.nan) for value in seen[before]]
+    rows = table(list(x), list(t_x), list(age), [np.nan] * n)
+    return rows.assign(n_repeat_orders_before=then[0], recency_days_before=then[1]), is_left
+
+
+def test_p_alive_learns_how_sure_it_may_be_from_who_bought() -> None:
+    """Who is still alive is told to nobody; it only judges."""
+    slopes = {}
+    for has_moods in (False, True):
+        customers, is_left = month_by_month(4000, 0.5, has_moods=has_moods)
+        terms = fit_value(customers)
+        row = terms[terms["term"] == ALIVE_SLOPE].iloc[0]
+        assert row["status"] == CONVERGED
+        assert row["interval_low"] < row["value"] < row["interval_high"]
+        bare = terms[terms["term"] != ALIVE_SLOPE]
+        found = [score_value(customers, some, horizons=[90]) for some in (bare, terms)]
+        judged = [evaluate_p_alive(s["p_alive"], is_left, s["p_alive"]).set_index("metric")["value"] for s in found]
+        slopes[has_moods] = [row["value"], *(part["calibration_slope"] for part in judged)]
+        # The order of the customers, and what is expected of them, stay as they were.
+        assert judged[1]["roc_auc"] == pytest.approx(judged[0]["roc_auc"], abs=1e-4)
+        assert found[0].drop(columns="p_alive").equals(found[1].drop(columns="p_alive"))
+    assert slopes[False][0] == pytest.approx(1.0, abs=0.15)
+    assert slopes[True][0] < 0.85
+    assert abs(slopes[True][2] - 1) < abs(slopes[True][1] - 1)
+    assert 0.8 < slopes[True][2] < 1.2
+
+
+def test_too_few_customers_leave_p_alive_as_it_is() -> None:
+    assert fit_alive_slope([1, 0], [10, 0], [50, 60], [1, 0], 180)[::3] == (1.0, TOO_FEW)
+    terms = fit_value(table([0] * 80, [0] * 80, [30] * 80, [np.nan] * 80))
+    assert terms[terms["term"] == ALIVE_SLOPE]["value"].tolist() == [1.0]
+
+
 def test_longer_silence_makes_departure_likelier() -> None:
     alive = p_alive(np.full(50, 5), np.linspace(0, 100, 50), np.full(50, 100.0), PURCHASES)
     assert (np.diff(alive) > 0).all()
@@ -336,7 +392,9 @@ def purchases() -> pd.DataFrame:
     days = table(list(x), list(np.floor(t_x)), list(np.floor(age)), list(amount))
     days.insert(0, "customer_id", [f"C{i:03}" for i in range(600)])
     days.insert(1, "as_of_date", date(2024, 6, 30))
-    return days
+    return days.assign(
+        n_repeat_orders_before=np.maximum(x - 1, 0), recency_days_before=np.minimum(np.floor(t_x), np.floor(age) - 180)
+    ).astype({"n_repeat_orders_before": "Int64"})
 
 
 def test_scores_from_tables_hang_on_neither_batches_nor_order_nor_others(purchases: pd.DataFrame) -> None:

@@ -1,23 +1,32 @@
 {%- set vocabularies = [
-    ('stg_shop__products', 'shop.products', 'category'), ('stg_shop__orders', 'shop.orders', 'channel'),
-    ('stg_shop__orders', 'shop.orders', 'status'), ('stg_shop__orders', 'shop.orders', 'order_type'),
-    ('stg_shop__web_events', 'shop.web_events', 'event_name'), ('stg_support__tickets', 'support.tickets', 'channel'),
-    ('stg_support__tickets', 'support.tickets', 'category'), ('stg_support__tickets', 'support.tickets', 'priority'),
-    ('stg_support__tickets', 'support.tickets', 'status'), ('stg_crm__opportunities', 'crm.opportunities', 'stage'),
-    ('stg_crm__opportunities', 'crm.opportunities', 'lead_source'), ('stg_crm__opportunity_stages', 'crm.opportunity_stages', 'stage'),
-    ('stg_marketing__campaigns', 'marketing.campaigns', 'channel'),
+    ('stg_shop__products', 'shop.products', 'category', none), ('stg_shop__orders', 'shop.orders', 'channel', 'ordered_at'),
+    ('stg_shop__orders', 'shop.orders', 'status', 'ordered_at'), ('stg_shop__orders', 'shop.orders', 'order_type', 'ordered_at'),
+    ('stg_shop__web_events', 'shop.web_events', 'event_name', 'event_at'),
+    ('stg_support__tickets', 'support.tickets', 'channel', 'opened_at'), ('stg_support__tickets', 'support.tickets', 'category', 'opened_at'),
+    ('stg_support__tickets', 'support.tickets', 'priority', 'opened_at'), ('stg_support__tickets', 'support.tickets', 'status', 'opened_at'),
+    ('stg_crm__opportunities', 'crm.opportunities', 'stage', 'created_at'),
+    ('stg_crm__opportunities', 'crm.opportunities', 'lead_source', 'created_at'),
+    ('stg_crm__opportunity_stages', 'crm.opportunity_stages', 'stage', 'entered_at'),
+    ('stg_marketing__campaigns', 'marketing.campaigns', 'channel', 'started_at'),
 ] -%}
-with counted as (
-    {% for model, source_table, column in vocabularies %}
+with horizon as (
+    select * from {{ ref('int_event_horizon') }}
+),
+
+-- Rows after the as-of date don't count: they must not change what was cleaned before it.
+counted as (
+    {% for model, source_table, column, event_at in vocabularies %}
     select
         '{{ source_table }}' as source_table,
         '{{ column }}' as column_name,
-        {{ column }} as written_value,
-        count(*) as n_rows,
-        sum(count(*)) over () as n_rows_of_column
-    from {{ ref(model) }}
-    where {{ column }} is not null
-    group by {{ column }}
+        words_of.{{ column }} as written_value,
+        {% set known = 'filter (where ' ~ event_at ~ ' is null or words_of.' ~ event_at ~ '::date <= horizon.as_of_date)' if event_at else '' %}
+        count(*) {{ known }} as n_rows,
+        sum(count(*) {{ known }}) over () as n_rows_of_column
+    from {{ ref(model) }} as words_of
+    cross join horizon
+    where words_of.{{ column }} is not null
+    group by words_of.{{ column }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
@@ -46,7 +55,7 @@ typos as (
         on
             frequent.source_table = rare.source_table
             and frequent.column_name = rare.column_name
-            and frequent.n_rows >= rare.n_rows * {{ var('vocabulary_typo_ratio') }}
+            and frequent.n_rows >= greatest(1, rare.n_rows) * {{ var('vocabulary_typo_ratio') }}
             and rare.n_rows <= greatest(1, {{ var('vocabulary_typo_max_share') }} * rare.n_rows_of_column)
             and length(frequent.word) > 2
             -- 'tier 1' and 'tier 3' are two words.

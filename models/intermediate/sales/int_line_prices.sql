@@ -10,6 +10,10 @@ rates as (
     select * from {{ ref('int_exchange_rates') }}
 ),
 
+horizon as (
+    select * from {{ ref('int_event_horizon') }}
+),
+
 converted as (
     select
         lines.source_key,
@@ -18,14 +22,17 @@ converted as (
         lines.unit_price,
         orders.currency,
         orders.ordered_at,
+        orders.ordered_at::date <= horizon.as_of_date as is_known,
         year(orders.ordered_at) as price_year,
         (lines.unit_price * rates.rate)::double as price
     from lines
     inner join orders using (order_id)
     inner join rates
         on {{ rate_on('orders.currency', 'orders.ordered_at') }}
+    cross join horizon
 ),
 
+-- What is paid after the as-of date must not change what was cleaned before it.
 usual_prices as (
     select
         product_id,
@@ -33,7 +40,7 @@ usual_prices as (
         count(*) as n_prices,
         median(price) as usual_price
     from converted
-    where price > 0
+    where price > 0 and is_known
     group by product_id, price_year
 ),
 
@@ -45,6 +52,7 @@ steadiness as (
         avg((abs(converted.price / usual_prices.usual_price - 1) <= {{ var('currency_tolerance') }})::integer) as steady_share
     from converted
     inner join usual_prices using (product_id, price_year)
+    where converted.is_known
     group by converted.product_id, converted.price_year
 ),
 
@@ -54,6 +62,7 @@ compared as (
         converted.order_id,
         converted.currency,
         converted.ordered_at,
+        converted.is_known,
         converted.unit_price,
         converted.price / usual_prices.usual_price as price_ratio,
         usual_prices.usual_price,

@@ -7,7 +7,8 @@ rates as (
 ),
 
 used_currencies as (
-    select distinct currency from {{ ref('int_orders_repaired') }}
+    select distinct currency from prices
+    where is_known
 ),
 
 -- Orders none of whose lines has its product's usual price, though all these products have a steady one.
