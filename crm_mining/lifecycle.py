@@ -79,9 +79,9 @@ _PRIOR_EVENTS = 10.0
 #: Rates of the living states at the start, as factors of the mean rate, spread evenly in logarithms.
 _BUSIEST, _QUIETEST = 4.0, 0.05
 _STAY = 0.85
-#: Moves added to those of each state, spread as at the start, and to the first ones, spread evenly. On eight worlds drawn
-#: from the chain of crm_mining.synth the worst transition was 0.041 off on average; with 10 moves 0.048, with 100 0.054,
-#: and 0.1 to 0.3 without any.
+#: Moves added to those of each state, spread as at the start, and to the first ones, spread evenly. On eight draws from
+#: the chain of crm_mining.synth the worst transition was 0.041 off on average; with 10 moves 0.048, with 100 0.054, and
+#: 0.05 to 0.28 without any.
 _PRIOR_MOVES = 30.0
 #: Steps of EM before L-BFGS takes over; both stop where a step gains next to nothing.
 _EM_STEPS, _FIRST_CLIMB, _GAIN = 10, 10, 1e-8
@@ -485,7 +485,8 @@ def fit_chain(
         return _as_chain(model, channels, periods, None, {}, len(lengths), TOO_FEW)
 
     def start(k: int, number: int | None = None) -> ActivityHMM:
-        model = ActivityHMM(k - 1, **shape, n_iter=_EM_STEPS, random_state=number).fit(x, lengths)
+        model = ActivityHMM(k - 1, **shape, n_iter=_EM_STEPS, random_state=number)
+        model.fit(x, lengths)
         model.climb(x, lengths, _FIRST_CLIMB)
         return model
 
