@@ -46,15 +46,21 @@ CHANNELS = {
     "responses": ("n_responses", "responses_exposure"),
 }
 NEW, LOST = "new", "lost"
-#: Names of the living states from the busiest to the quietest, by their number.
+LAPSING, DORMANT = "lapsing", "dormant"
+#: Names of the other living states from the busiest to the quietest, by their number.
 LIVING = {
+    0: (),
     1: ("active",),
-    2: ("active", "dormant"),
-    3: ("active", "lapsing", "dormant"),
-    4: ("active", "occasional", "lapsing", "dormant"),
-    5: ("frequent", "active", "occasional", "lapsing", "dormant"),
-    6: ("frequent", "active", "occasional", "rare", "lapsing", "dormant"),
+    2: ("active", "occasional"),
+    3: ("frequent", "active", "occasional"),
+    4: ("frequent", "active", "occasional", "rare"),
+    5: ("frequent", "active", "regular", "occasional", "rare"),
+    6: ("frequent", "active", "regular", "occasional", "rare", "sporadic"),
 }
+#: The quietest living state is dormant up to this share of the usual rate of orders. The one above it is lapsing when
+#: so many leave it downwards in a month, and fewer upwards; where hardly anybody leaves, few orders are a way of life.
+DORMANT_RATE, LAPSING_MOVES = 0.1, 0.05
+MAX_STATES = max(LIVING) + 2
 #: Below these a fit is not tried.
 MIN_CUSTOMERS, MIN_MONTHS = 50, 3
 CONVERGED, NOT_CONVERGED, TOO_FEW = "converged", "not_converged", "too_few"
@@ -386,7 +392,7 @@ class Chain:
     Parameters
     ----------
     states : tuple of str
-        ``new`` first, then by falling rate of orders, ``lost`` last.
+        ``new`` first, then by falling rate of orders (:func:`name_states`), ``lost`` last.
     transitions : array of shape (n_states, n_states)
         Rows sum to 1; the row of ``new`` is how lives go on after the month of entry.
     moves : array of shape (n_states, n_states)
@@ -461,8 +467,8 @@ def fit_chain(
         When ``n_states`` or ``n_starts`` is outside its range; the message names it.
     """
     low, high = n_states
-    if not 3 <= low <= high <= len(LIVING) + 2:
-        raise ValueError(f"lifecycle_states is {low} to {high}; allowed: from 3 up to {len(LIVING) + 2}, least first")
+    if not 3 <= low <= high <= MAX_STATES:
+        raise ValueError(f"lifecycle_states is {low} to {high}; allowed: from 3 up to {MAX_STATES}, least first")
     if n_starts < 1:
         raise ValueError(f"n_starts is {n_starts}; allowed: 1 and more")
     seen = months[months["is_entry_seen"] & (months["month_number"] > 0)]
@@ -542,7 +548,7 @@ def _as_chain(
         moves[0, 1:], moves[1:, 1:] = stats["start"][order], stats["trans"][np.ix_(order, order)]
         shares[1:] = stats["rows"].sum(axis=0)[order] / stats["rows"].sum()
     return Chain(
-        (NEW, *LIVING[n - 1], LOST),
+        (NEW, *name_states(model.rates_[order][:-1, 0], transitions[1:, 1:], shares[1:-1]), LOST),
         transitions,
         moves,
         shares,
@@ -556,6 +562,32 @@ def _as_chain(
         n_steps,
         status,
     )
+
+
+def name_states(rates: FloatArray, transitions: FloatArray, shares: FloatArray) -> tuple[str, ...]:
+    """Name the living states.
+
+    Parameters
+    ----------
+    rates : array of shape (n,)
+        Expected orders in a usual month, falling.
+    transitions : array of shape (n + 1, n + 1)
+        Between them and, last, to be lost.
+    shares : array of shape (n,)
+        Of the months; what is usual is the mean over them.
+
+    Returns
+    -------
+    tuple of str
+        Of :data:`LIVING`, then ``lapsing`` and ``dormant`` where there are such; the busiest state is neither.
+    """
+    n = len(rates)
+    is_dormant = n > 1 and rates[-1] <= DORMANT_RATE * (rates @ shares) / max(shares.sum(), 1e-12)
+    at = n - 1 - int(is_dormant)
+    down, up = transitions[at, at + 1 :].sum(), transitions[at, :at].sum()
+    is_lapsing = at > 0 and down >= LAPSING_MOVES and down > up
+    last = (*([LAPSING] if is_lapsing else []), *([DORMANT] if is_dormant else []))
+    return (*LIVING[n - len(last)], *last)
 
 
 # ------------------------------------------------------------------------------------------------------------- tables
@@ -756,7 +788,7 @@ def decode_from_tables(
     ValueError
         When no fit is stored on or before the as-of date.
     """
-    schema = pa.schema([*STATE_SCHEMA, *((f"p_{i}", pa.float64()) for i in range(1, len(LIVING) + 3))])
+    schema = pa.schema([*STATE_SCHEMA, *((f"p_{i}", pa.float64()) for i in range(1, MAX_STATES + 1))])
     customers = months.project("customer_id, as_of_date").distinct().order("customer_id").df()
     fits = terms.df()
     fits["as_of_date"] = pd.to_datetime(fits["as_of_date"])
@@ -799,7 +831,7 @@ def _states(months: pd.DataFrame, chain: Chain) -> pd.DataFrame:
             "next_state": names[ahead.argmax(axis=1)],
         }
     )
-    for i in range(len(LIVING) + 2):
+    for i in range(MAX_STATES):
         known = now[:, i] if i < len(names) else np.full(len(months), np.nan)
         found[f"p_{i + 1}"] = np.where(last, known, np.nan)
     return found

@@ -16,6 +16,7 @@ from crm_mining.lifecycle import (
     decode_months,
     fit_chain,
     fit_from_tables,
+    name_states,
 )
 from crm_mining.lifecycle_evaluation import recency_rule
 
@@ -112,7 +113,7 @@ def test_the_last_of_the_way_goes_up_too_and_ends_where_it_is_flat() -> None:
 
 def test_what_was_planted_is_found(months: pd.DataFrame) -> None:
     chain = fit_chain(months, (3, 5))
-    assert chain.states == ("new", "active", "dormant", "lost")
+    assert chain.states == ("new", "active", "lapsing", "lost")
     assert min(chain.bic, key=lambda k: chain.bic[k]) == 4
     np.testing.assert_allclose(chain.transitions[1:, 1:], PLANTED, atol=0.05)
     np.testing.assert_allclose(chain.transitions[0, 1:], START, atol=0.06)
@@ -127,6 +128,33 @@ def test_names_and_order_survive_a_refit_and_terms_hold_everything(months: pd.Da
     np.testing.assert_allclose(read.transitions, first.transitions, atol=1e-6)
     for own, stored in zip(decode_months(months, first), decode_months(months, read), strict=True):
         np.testing.assert_allclose(own, stored, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("rates", "shares", "moves", "names"),
+    [
+        # Of each state but the first: how many leave it upwards and downwards in a month.
+        ([1.8, 0.32, 0.01], [0.1, 0.1, 0.1], [(0.06, 0.26), (0.07, 0.08)], ("active", "lapsing", "dormant")),
+        # As in Online Retail II.
+        (
+            [5.8, 1.6, 0.52, 0.14],
+            [0.01, 0.05, 0.25, 0.49],
+            [(0, 0.01), (0, 0.01), (0, 0.01)],
+            ("frequent", "active", "occasional", "rare"),
+        ),
+        ([1.0, 0.5, 0.2], [0.1, 0.1, 0.1], [(0.1, 0.1), (0.2, 0.1)], ("frequent", "active", "occasional")),
+        ([1.0, 0.02], [0.4, 0.4], [(0.01, 0.01)], ("active", "dormant")),
+        ([0.3], [0.9], [], ("active",)),
+    ],
+)
+def test_names_say_how_a_state_goes_on(
+    rates: list[float], shares: list[float], moves: list[tuple[float, float]], names: tuple[str, ...]
+) -> None:
+    n = len(rates)
+    transitions = np.zeros((n + 1, n + 1))
+    for i, (up, down) in enumerate(moves, start=1):
+        transitions[i, i - 1], transitions[i, i + 1] = up, down
+    assert name_states(np.array(rates), transitions, np.array(shares)) == names
 
 
 def test_later_months_leave_what_was_known_then(months: pd.DataFrame, chain: Chain) -> None:
