@@ -1,4 +1,4 @@
-"""Cleaning, matching, predictions on worlds that nobody looked at: ``benchmarks/worlds.py --seeds 101 102 103``.
+"""All that is measured, on worlds that nobody looked at: ``benchmarks/worlds.py --seeds 101 102 103``.
 
 Each seed is a world of crm_mining.synth, built by the dbt models as they are and held against its truth.
 """
@@ -72,17 +72,86 @@ def predictions(warehouse: Path) -> pd.DataFrame:
         """).df()
 
 
+def lives(warehouse: Path) -> pd.DataFrame:
+    """Say in one row how near the life cycle is to the planted one, and how often the state is right."""
+    with connect(warehouse) as con:
+        return con.execute("""
+            select
+                max(value) filter (where metric = 'max_error') as greatest_error,
+                max(value) filter (where metric = 'mean_error') as mean_error,
+                max(value) filter (where target = 'state' and metric = 'accuracy') as right_in_hindsight,
+                max(value) filter (where target = 'state_then' and metric = 'accuracy') as right_then,
+                max(baseline) filter (where target = 'state' and metric = 'accuracy') as best_rule,
+                (
+                    select string_agg(subject, ', ' order by value)
+                    from marts.lifecycle_terms
+                    where term = 'state_number'
+                ) as states
+            from marts.model_metrics
+            where model = 'customer_lifecycle'
+        """).df()
+
+
+def segments(warehouse: Path) -> pd.DataFrame:
+    """Say of each clustering how many kept their segment at the last as-of date, and how well needs are told."""
+    with connect(warehouse) as con:
+        return con.execute("""
+            with last as (
+                from marts.model_metrics
+                where model in ('customer_segments', 'baseline_naive_refit')
+                qualify split = max(split) over ()
+            ),
+
+            names as (
+                select
+                    clustering || '_segment' as target,
+                    count(distinct segment) as n_segments,
+                    string_agg(distinct segment_name, ', ' order by segment_name) as segment_names
+                from marts.segment_terms
+                where feature != ''
+                group by clustering
+            )
+
+            select
+                last.target,
+                max(names.n_segments) as n_segments,
+                max(value) filter (where metric = 'share_kept' and model = 'customer_segments') as kept,
+                max(baseline) filter (where metric = 'share_kept') as kept_fixed,
+                max(value) filter (where metric = 'share_kept' and model = 'baseline_naive_refit') as kept_naive,
+                max(value) filter (where metric = 'adjusted_rand_index') as rand_index,
+                max(baseline) filter (where metric = 'adjusted_rand_index') as rand_index_of_rule,
+                max(names.segment_names) as segment_names
+            from last
+            inner join names on last.target = names.target
+            group by last.target
+            order by last.target
+        """).df()
+
+
+def mined(warehouse: Path) -> list[pd.DataFrame]:
+    """Collect what print_mined shows of a world."""
+    return [predictions(warehouse), lives(warehouse), segments(warehouse)]
+
+
+def print_mined(mined_of: dict[str, list[pd.DataFrame]]) -> None:
+    """Print predictions, lives and segments, each with all worlds below one another."""
+    for tables in zip(*mined_of.values(), strict=True):
+        table = pd.concat([table.assign(world=world) for table, world in zip(tables, mined_of, strict=True)])
+        by = ["target", "world"] if "target" in table else ["world"]
+        print(table.sort_values(by).round(3).to_string(index=False))
+
+
 def main() -> None:
-    """Build all worlds and print the summed fault table, each world's matching and its predictions."""
+    """Build all worlds and print the summed fault table, each world's matching and what was mined of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[101, 102, 103, 104, 105])
     parser.add_argument("--customers", type=int, default=4000)
-    parser.add_argument("--warehouse", type=Path, help="print the predictions of this one, and build nothing")
+    parser.add_argument("--warehouse", type=Path, nargs="+", help="print all but faults of these, and build nothing")
     arguments = parser.parse_args()
     if arguments.warehouse is not None:
-        print(predictions(arguments.warehouse).round(3).to_string(index=False))
+        print_mined({warehouse.stem: mined(warehouse) for warehouse in arguments.warehouse})
         return
-    tables, matching, alarms, predicted = [], [], [], []
+    tables, matching, alarms, mined_of = [], [], [], {}
     with tempfile.TemporaryDirectory() as folder:
         for number, seed in enumerate(arguments.seeds, start=1):
             print(f"world {number} of {len(arguments.seeds)}: seed {seed}", file=sys.stderr)
@@ -91,7 +160,7 @@ def main() -> None:
             warehouse = build(world)
             tables.append(fault_table(warehouse, world / "truth"))
             alarms.append(false_alarm_share(warehouse, world / "truth"))
-            predicted.append(predictions(warehouse).assign(seed=seed))
+            mined_of[str(seed)] = mined(warehouse)
             with connect(warehouse) as con:
                 metrics = con.execute("from marts.model_metrics where metric in ('pairwise_f1', 'bcubed_f1')").df()
             matching.append(metrics.assign(seed=seed))
@@ -101,7 +170,7 @@ def main() -> None:
     print("values without a fault that were changed or lost:", ", ".join(f"{share:.4%}" for share in alarms))
     wide = pd.concat(matching).pivot_table(index="seed", columns=["metric", "model"], values="value")
     print(wide.round(4).to_string())
-    print(pd.concat(predicted).sort_values(["target", "seed"]).round(3).to_string(index=False))
+    print_mined(mined_of)
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def find_segments(
     values : array of shape (n, n_features)
         One row per customer, in an order that is the same in every build.
     features : sequence of str
-        Their names; of ``last`` the same ones, or everything is found anew.
+        Their names; of ``last`` the same ones, or everything is found anew, and keys are matched by the shared ones.
     last : Segments, optional
         Of the as-of date before.
     k_range : tuple of int
@@ -270,13 +270,15 @@ def choose_k(
 
 def _with_old_keys(found: Segments, last: Segments) -> Segments:
     """Give clusters that lie where old ones lay the old keys; the others get keys that were never used."""
-    in_old_scale = (found.centroids * found.scale + found.center - last.center) / last.scale
-    distance = cdist(in_old_scale, last.centroids)
+    shared = [name for name in found.features if name in last.features]
+    here, there = ([of.features.index(name) for name in shared] for of in (found, last))
+    unscaled = (found.centroids * found.scale + found.center)[:, here]
+    distance = cdist((unscaled - last.center[there]) / last.scale[there], last.centroids[:, there])
     new, old = linear_sum_assignment(distance)
-    between = cdist(last.centroids, last.centroids)
+    between = cdist(last.centroids[:, there], last.centroids[:, there])
     reach = np.where(np.eye(len(last.keys)) > 0, np.inf, between).min(axis=1, initial=np.inf) / 2
     keys = np.zeros(len(found.keys), dtype="int64")
-    near = distance[new, old] <= reach[old]
+    near = (distance[new, old] <= reach[old]) & bool(shared)
     keys[new[near]] = last.keys[old[near]]
     free = int(last.keys.max()) + 1
     keys[keys == 0] = np.arange(free, free + int((keys == 0).sum()))

@@ -1,6 +1,7 @@
 """Segments: found, named, kept from one date to the next, and what happens with hardly any customers."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from conftest import Build, dbt_run_in_process, open_to_read, open_to_write
 from dbt.contracts.graph.manifest import Manifest
 
 from crm_mining.segment_evaluation import evaluate_segments
-from crm_mining.segments import find_segments, name_segments
+from crm_mining.segments import Segments, find_segments, name_segments
 
 NAMES = ("amount", "pace", "silence")
 WORDS = {"silence": ("silent", "recent"), "amount": ("big-basket", "small-basket"), "pace": ("quick", "slow")}
@@ -21,21 +22,23 @@ def draw(n: int = 400, shift: float = 0.0, seed: int = 1) -> np.ndarray:
     return np.vstack([center + shift + rng.normal(0, 0.5, (n // (i + 1), 3)) for i, center in enumerate(CENTERS)])
 
 
-def test_the_planted_number_is_found_and_named() -> None:
+@pytest.fixture(scope="module")
+def first() -> Segments:
     found = find_segments(draw(), NAMES)
-    assert len(found.keys) == 4
-    assert found.status == "fitted"
-    assert found.selection.loc[found.selection["k"] == 4, "stability"].item() > 0.98
-    assert found.sizes.tolist() == sorted(found.sizes.tolist(), reverse=True)
-    names = name_segments(found, WORDS)
-    assert len(set(names.values())) == 4
-    assert "big-basket" in names[1]
-    assert name_segments(find_segments(draw(seed=2), NAMES), WORDS) == names
+    return replace(found, names=name_segments(found, WORDS))
 
 
-def test_segments_keep_their_key_and_name_while_they_hold() -> None:
-    first = find_segments(draw(), NAMES)
-    first.names.update(name_segments(first, WORDS))
+def test_the_planted_number_is_found_and_named(first: Segments) -> None:
+    assert len(first.keys) == 4
+    assert first.status == "fitted"
+    assert first.selection.loc[first.selection["k"] == 4, "stability"].item() > 0.98
+    assert first.sizes.tolist() == sorted(first.sizes.tolist(), reverse=True)
+    assert len(set(first.names.values())) == 4
+    assert "big-basket" in first.names[1]
+    assert name_segments(find_segments(draw(seed=2), NAMES), WORDS) == first.names
+
+
+def test_segments_keep_their_key_and_name_while_they_hold(first: Segments) -> None:
     later = find_segments(draw(shift=0.2, seed=2), NAMES, first)
     assert later.status == "kept"
     assert name_segments(later, WORDS) == first.names
@@ -43,9 +46,7 @@ def test_segments_keep_their_key_and_name_while_they_hold() -> None:
     assert np.abs(later.centroids - first.centroids).max() < 0.3
 
 
-def test_a_changed_structure_is_said_and_old_segments_keep_their_key() -> None:
-    first = find_segments(draw(), NAMES)
-    first.names.update(name_segments(first, WORDS))
+def test_a_changed_structure_is_said_and_old_segments_keep_their_key(first: Segments) -> None:
     rng = np.random.default_rng(5)
     values = draw(seed=3)
     gone = values[:, 2] > 1.5
@@ -56,6 +57,16 @@ def test_a_changed_structure_is_said_and_old_segments_keep_their_key() -> None:
     assert len(stayed) == 3
     assert max(changed.keys.tolist()) > max(first.keys.tolist())
     assert all(name_segments(changed, WORDS)[key] == first.names[key] for key in stayed)
+
+
+def test_features_that_come_and_go_are_a_changed_structure(first: Segments) -> None:
+    other = find_segments(draw(seed=2), ("amount", "pace", "breadth"), first)
+    assert other.status == "changed"
+    assert len(other.keys) == 4
+    assert set(other.keys.tolist()) & set(first.keys.tolist())  # told by what both go by
+    strange = find_segments(draw(seed=2)[:, :2], ("breadth", "depth"), first)
+    assert strange.status == "changed"
+    assert not set(strange.keys.tolist()) & set(first.keys.tolist())
 
 
 @pytest.mark.parametrize(

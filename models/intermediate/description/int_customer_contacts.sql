@@ -16,6 +16,13 @@ touches as (
     where not touches.is_control and touches.touched_at::date <= horizon.as_of_date
 ),
 
+visits as (
+    select visits.*
+    from {{ ref('fct_web_sessions') }} as visits
+    cross join horizon
+    where visits.customer_id is not null and visits.started_at::date <= horizon.as_of_date
+),
+
 asked as (
     select
         customer_id,
@@ -40,13 +47,19 @@ addressed as (
     group by customer_id
 ),
 
-contacts as (
+came as (
     select
-        coalesce(asked.customer_id, addressed.customer_id) as customer_id,
-        asked.* exclude (customer_id),
-        addressed.* exclude (customer_id)
+        customer_id,
+        max(started_at)::date as last_visit_date
+    from visits
+    group by customer_id
+),
+
+contacts as (
+    select *
     from asked
-    full join addressed on asked.customer_id = addressed.customer_id
+    full join addressed using (customer_id)
+    full join came using (customer_id)
 )
 
 select * from contacts

@@ -75,7 +75,8 @@ joined as (
         coalesce(contacts.n_messages, 0) as n_messages,
         contacts.last_message_date,
         contacts.last_campaign_name,
-        contacts.has_answered_last_message
+        contacts.has_answered_last_message,
+        contacts.last_visit_date
     from customers
     left join features on customers.customer_id = features.customer_id
     left join expected on features.customer_id = expected.customer_id and features.as_of_date = expected.as_of_date

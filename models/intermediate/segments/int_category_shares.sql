@@ -28,7 +28,7 @@ counted as (
     group by all
 ),
 
--- Many small categories are not told apart by a customer's few lines; the largest are.
+-- Many small categories are not told apart by a customer's few lines; the largest are. No category says nothing, where others do.
 categories as (
     select
         as_of_date,
@@ -36,7 +36,10 @@ categories as (
         sum(n_lines) / sum(sum(n_lines)) over (partition by as_of_date) as usual_share
     from counted
     group by as_of_date, category
-    qualify row_number() over (partition by as_of_date order by sum(n_lines) desc, category) <= {{ var('segment_max_categories') }}
+    qualify
+        row_number() over (partition by as_of_date order by category = 'uncategorised', sum(n_lines) desc, category)
+        <= {{ var('segment_max_categories') }}
+        and (category != 'uncategorised' or count(*) over (partition by as_of_date) = 1)
 ),
 
 customers as (

@@ -5,16 +5,27 @@ with customers as (
 told as (
     select
         *,
+        -- When either last had to do with the other, and what that was.
+        greatest(last_purchase_date, last_ticket_date, last_visit_date, last_message_date) as last_touch_date,
+        case greatest(last_purchase_date, last_ticket_date, last_visit_date, last_message_date)
+            when last_purchase_date then 'purchase'
+            when last_ticket_date then 'ticket'
+            when last_visit_date then 'visit'
+            when last_message_date then 'message'
+        end as last_touch,
         case
             when n_orders = 0 then 'Has not bought yet'
             else n_orders || case when n_orders = 1 then ' order' else ' orders' end
-                || ' for ' || round(order_amount)::bigint || ' {{ var("warehouse_currency") }}, the last ' || days_since_purchase || ' days ago'
+                || ' for ' || round(order_amount)::bigint || ' {{ var("warehouse_currency") }}, ' || case when n_orders > 1 then 'the last ' else '' end
+                || case days_since_purchase when 0 then 'today' when 1 then 'yesterday' else days_since_purchase || ' days ago' end
         end as purchase_summary,
         case
             when state is null then 'No account and no order: no customer yet'
-            when state = 'lost' then 'Probably lost for good (' || round(100 * state_probability)::bigint || ' %)'
-            else upper(state[1]) || state[2:] || ' (' || round(100 * state_probability)::bigint || ' %), next month probably ' || next_state
-        end as state_summary,
+            when state = 'new' then 'New this month, next month probably ' || next_state
+            else case when state_probability >= 0.9 then '' when state_probability >= 0.5 then 'Probably ' else 'Perhaps ' end
+                || case state when 'lost' then 'lost for good' else state end || ' (' || round(100 * state_probability)::bigint || ' %)'
+                || case when next_state != state then ', next month probably ' || next_state else '' end
+        end as state_words,
         case
             when expected_value_365d is null then 'Nothing to go by'
             else 'Expected to spend ' || round(expected_value_365d)::bigint || ' {{ var("warehouse_currency") }} in the next 365 days'
@@ -34,6 +45,13 @@ told as (
         end || case when has_consent is null then '; never asked for consent' when not has_consent then '; may not be written to' else '' end
             as contact_summary
     from customers
+),
+
+spoken as (
+    select
+        * exclude (state_words),
+        upper(state_words[1]) || state_words[2:] as state_summary
+    from told
 )
 
-select * from told
+select * from spoken
