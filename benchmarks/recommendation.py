@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,7 @@ def run_implicit(warehouse: Path, python: Path, folder: Path) -> None:
 def make_lists(folder: Path) -> None:
     """Make lists by `implicit`; runs in its own environment. Settings are those that were best one window earlier."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    warnings.filterwarnings("ignore", message="Method expects CSR input")  # what the package gives itself
     connection = duckdb.connect()
     purchases = connection.sql(f"from '{folder / 'purchases.parquet'}' order by all").df()
     dates = connection.sql(f"from '{folder / 'dates.parquet'}'").df().set_index("n_back")
