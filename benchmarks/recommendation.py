@@ -3,6 +3,7 @@
 The default set is Online Retail II without exact duplicates, credits, guests and codes that are no products; any other
 comes as a file of ``customer_id, product_id, purchase_date``. The last 30 days are the test. The recommender has
 learned from the three months before them, and `implicit` gets the settings that were best in the month before.
+Whoever chooses something looks at an earlier month: ``--days-earlier 30``.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +62,10 @@ TABLES = {
     "intermediate.int_event_horizon": "select max(purchase_date) as as_of_date from purchases",
 }
 MODELS = ["+int_recommendation_metrics,path:models/intermediate/offers", "path:python_models/ranking"]
-NOT_NEEDED = ["int_segment_offers", "int_offer_lists", "int_uplift_scores", "int_uplift_metrics"]
+NOT_NEEDED = [
+    "int_segment_offers", "int_offer_sources", "int_offer_lists", "int_offer_speakers", "int_uplift_scores",
+    "int_uplift_metrics",
+]  # fmt: skip
 #: Features by ingredient, to be left out one after the other.
 GROUPS = {
     "own purchases": None,
@@ -154,7 +159,7 @@ def run_implicit(warehouse: Path, python: Path, folder: Path) -> None:
         connection.execute(f"copy intermediate.int_offer_dates to '{folder / 'dates.parquet'}' (format parquet)")
         truth = connection.sql("from intermediate.int_offer_outcomes").df()
     subprocess.run([str(python), __file__, "--lists", str(folder)], check=True)
-    lists = pd.read_parquet(folder / "lists.parquet")
+    lists = duckdb.sql(f"from '{folder / 'lists.parquet'}' order by all").df()
     for (setting, model), rows in lists.groupby(["setting", "model"]):
         bought = (truth[truth["is_new"]] if setting == "new_product" else truth).groupby("customer_id").size()
         rows = rows[rows["customer_id"].isin(bought.index)].sort_values(["customer_id", "rank"])
@@ -172,6 +177,7 @@ def run_implicit(warehouse: Path, python: Path, folder: Path) -> None:
 def make_lists(folder: Path) -> None:
     """Make lists by `implicit`; runs in its own environment. Settings are those that were best one window earlier."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    warnings.filterwarnings("ignore", message="Method expects CSR input")  # what the package gives itself
     connection = duckdb.connect()
     purchases = connection.sql(f"from '{folder / 'purchases.parquet'}' order by all").df()
     dates = connection.sql(f"from '{folder / 'dates.parquet'}'").df().set_index("n_back")
@@ -185,7 +191,7 @@ def make_lists(folder: Path) -> None:
             best = options[int(np.argmax(on_earlier))]
             found.append(_one_list(purchases, dates, 1, best, setting).assign(setting=setting, model=name))
             print(f"{setting} {name}: {best} of {len(options)}", file=sys.stderr, flush=True)
-    pd.concat(found).to_parquet(folder / "lists.parquet")
+    connection.from_df(pd.concat(found, ignore_index=True)).write_parquet(str(folder / "lists.parquet"))
 
 
 def _implicit_models() -> dict[str, list[dict[str, Any]]]:
@@ -261,6 +267,7 @@ def main() -> None:
         "--purchases", type=Path, help="file of customer_id, product_id, purchase_date; default: Online Retail II"
     )
     parser.add_argument("--days", type=int, default=30, help="days of each window")
+    parser.add_argument("--days-earlier", type=int, default=0, help="so many of the last days are cut off first")
     parser.add_argument("--leave-out", action="store_true", help="fit without each ingredient in turn, too")
     parser.add_argument("--implicit-python", type=Path, help="the Python of an environment that has implicit")
     parser.add_argument("--folder", type=Path, help="where the warehouse is left; default: nowhere")
@@ -278,6 +285,8 @@ def main() -> None:
         f"""select customer_id::varchar as customer_id, product_id::varchar as product_id,
             purchase_date::date as purchase_date, count(*) as quantity from '{arguments.purchases}' group by all"""
     )  # fmt: skip
+    purchases = f"""with every as ({purchases})
+        from every where purchase_date <= (select max(purchase_date) from every) - {arguments.days_earlier}"""
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """The recommender: what its lists are worth, that it sees no future, what it does with little to learn from."""
 
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -162,7 +163,77 @@ def test_everybody_gets_ten_and_nothing_owned_or_gone(sample_build: Build) -> No
         select count(*) from marts.dim_customers anti join intermediate.int_product_purchases using (customer_id)
     """
     assert (new,) == sample_build.query(bought_nothing)[0]
-    assert sources >= 4
+    assert sources == 4
+
+
+def test_rules_of_offers_equal_counting_by_hand(sample_build: Build) -> None:
+    """Of the last of the windows that are learned from: what comes after its first day is not counted."""
+    n_back = 4
+    first, days = sample_build.query(
+        f"select offer_date, similarity_days from intermediate.int_offer_dates where n_back = {n_back}"
+    )[0]
+    baskets: dict[str, dict[Any, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for customer, product, day in sample_build.query(
+        "select customer_id, product_id, purchase_date from intermediate.int_product_purchases"
+    ):
+        if 0 <= (first - day).days < days:
+            baskets[customer][day].add(product)
+    n_baskets = sum(map(len, baskets.values()))
+    n_of: Counter[str] = Counter()
+    n_after: Counter[str] = Counter()
+    together: Counter[tuple[str, str]] = Counter()
+    followed: Counter[tuple[str, str]] = Counter()
+    for by_day in baskets.values():
+        for day, products in by_day.items():
+            later = set().union(*(by_day[other] for other in by_day if 0 < (other - day).days <= 30))
+            n_of.update(products)
+            n_after.update(later)
+            together.update((one, other) for one in products for other in products)
+            followed.update((one, other) for one in products for other in later)
+    rules = sample_build.query(f"""
+        select
+            product_id, other_product_id, n_together, n_followed, basket_confidence, basket_lift, path_confidence,
+            path_lift
+        from intermediate.int_offer_rules where n_back = {n_back}
+    """)
+    assert len(rules) > 200
+    for one, other, n_together, n_followed, basket_confidence, basket_lift, path_confidence, path_lift in rules:
+        assert (n_together, n_followed) == (together[one, other], followed[one, other])
+        assert basket_lift == pytest.approx(n_together * n_baskets / n_of[one] / n_of[other])
+        assert path_lift == pytest.approx(n_followed * n_baskets / n_of[one] / n_after[other])
+        for n, n_right, confidence in (
+            (n_together, n_of[other], basket_confidence),
+            (n_followed, n_after[other], path_confidence),
+        ):
+            by_chance = n_of[one] * n_right / n_baskets
+            is_rule = n >= 5 and n - by_chance > 3 * by_chance**0.5
+            assert confidence == (pytest.approx(n / n_of[one]) if is_rule else None)
+
+
+def test_every_offer_says_where_it_comes_from(sample_build: Build) -> None:
+    """Each source has its words, and a rule the product that it begins with and that the customer has bought."""
+    words = sample_build.query("""
+        select distinct
+            source, regexp_extract(reason, '^(bought together with|bought after|customers who bought|popular)')
+        from marts.customer_recommendations order by all
+    """)
+    assert words == [
+        ("basket_rule", "bought together with"),
+        ("path_rule", "bought after"),
+        ("popular_in_segment", "popular"),
+        ("similar_customers", "customers who bought"),
+    ]
+    unexplained = """
+        select customer_id, product_id from marts.customer_recommendations
+        where source in ('basket_rule', 'path_rule') and not exists (
+            from intermediate.int_product_purchases inner join intermediate.int_offer_rules using (product_id)
+            where n_back = 0
+                and int_product_purchases.customer_id = customer_recommendations.customer_id
+                and int_offer_rules.other_product_id = customer_recommendations.product_id
+                and case source when 'basket_rule' then basket_lift else path_lift end > 1
+        )
+    """
+    assert sample_build.query(unexplained) == []
 
 
 @pytest.mark.parametrize("target", [ANY, NEW])

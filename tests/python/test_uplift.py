@@ -1,13 +1,16 @@
 """Uplift: effects that were planted are found, curves are right by hand, and small groups are no model."""
 
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Build
+from conftest import Build, dbt_run_in_process
+from dbt.contracts.graph.manifest import Manifest
 
 from crm_mining.uplift import estimate_effects, evaluate_uplift, qini_coefficient, qini_curve, score_from_tables
 
@@ -195,6 +198,28 @@ def test_actions_keep_consent_pauses_and_their_arithmetic(sample_build: Build) -
     assert len(actions) >= 4, actions
     ranks = sample_build.query("select max(action_rank), count(action_rank) from marts.next_best_actions")[0]
     assert ranks[0] == ranks[1]
+
+
+def test_a_budget_is_kept_and_takes_what_brings_most_for_its_cost(
+    sample_build: Build, manifest: Manifest, tmp_path: Path
+) -> None:
+    shutil.copy(sample_build.warehouse, tmp_path / "warehouse.duckdb")
+    rerun = dbt_run_in_process(manifest, tmp_path, {"action_budget_amount": 150}, "next_best_actions")
+    assert rerun.returncode == 0, rerun.output[-6000:]
+    actions = "from marts.next_best_actions where action != 'leave_alone' and action_rank is not null"
+    spent, n = rerun.query(f"select sum(cost_amount), count(*) {actions}")[0]
+    assert 145 < spent <= 150
+    without = set(sample_build.query(f"select customer_id {actions} and action_rank <= {n}"))
+    assert set(rerun.query(f"select customer_id {actions}")) == without
+    left = "select count(*) from marts.next_best_actions where reason = 'other actions bring more for the budget'"
+    assert rerun.query(left)[0][0] == sample_build.query(f"select count(*) {actions}")[0][0] - n
+
+
+@pytest.mark.parametrize("budget", ["a lot", -1, "nan", True])
+def test_an_impossible_budget_is_named(budget: Any, manifest: Manifest, tmp_path: Path) -> None:
+    run = dbt_run_in_process(manifest, tmp_path, {"action_budget_amount": budget}, "next_best_actions", "compile")
+    assert run.returncode == 1
+    assert f"var action_budget_amount is {budget}; allowed: a number from 0 to" in run.output
 
 
 def test_audiences_hold_who_consented_and_no_address(sample_build: Build) -> None:

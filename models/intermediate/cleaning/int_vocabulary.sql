@@ -9,7 +9,11 @@
     ('stg_crm__opportunity_stages', 'crm.opportunity_stages', 'stage', 'entered_at'),
     ('stg_marketing__campaigns', 'marketing.campaigns', 'channel', 'started_at'),
 ] -%}
-with horizon as (
+with channel_costs as (
+    select * from {{ ref('channel_costs') }}
+),
+
+horizon as (
     select * from {{ ref('int_event_horizon') }}
 ),
 
@@ -65,19 +69,36 @@ typos as (
     group by rare.source_table, rare.column_name, rare.word
 ),
 
+-- A campaign's channel stands in few rows, but the channels there are is known: one letter from one of them alone is a slip.
+slips as (
+    select
+        words.source_table,
+        words.column_name,
+        words.word,
+        min(channel_costs.channel) as corrected_spelling
+    from words
+    inner join channel_costs on {{ spelling_distance('words.word', 'channel_costs.channel') }} <= 1
+    where
+        words.source_table = 'marketing.campaigns'
+        and words.n_rows <= greatest(1, {{ var('vocabulary_typo_max_share') }} * words.n_rows_of_column)
+    group by words.source_table, words.column_name, words.word
+    having count(*) = 1 and min(channel_costs.channel) != words.word
+),
+
 spelt as (
     select
         counted.source_table,
         counted.column_name,
         counted.written_value,
-        coalesce(typos.corrected_spelling, words.usual_spelling) as value,
-        case when typos.corrected_spelling is not null then 'vocabulary_typo' else 'usual_spelling' end as rule
+        coalesce(typos.corrected_spelling, slips.corrected_spelling, words.usual_spelling) as value,
+        case when coalesce(typos.corrected_spelling, slips.corrected_spelling) is not null then 'vocabulary_typo' else 'usual_spelling' end as rule
     from counted
     inner join words
         on
             words.source_table = counted.source_table and words.column_name = counted.column_name
             and words.word = lower({{ tidy_text('counted.written_value') }})
     left join typos on typos.source_table = words.source_table and typos.column_name = words.column_name and typos.word = words.word
+    left join slips on slips.source_table = words.source_table and slips.column_name = words.column_name and slips.word = words.word
 )
 
 select * from spelt

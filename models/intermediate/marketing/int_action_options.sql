@@ -68,7 +68,7 @@ options as (
         eligible.reason,
         coalesce(channels.channel, 'service') as channel,
         coalesce(case when eligible.is_marketing then uplifts.uplift end, eligible.fixed_probability) as probability,
-        {{ var('margin_share') }}
+        {{ checked_number('margin_share', 0, 1) }}
         * case when eligible.is_marketing then eligible.order_amount else eligible.expected_value_365d end as value_amount,
         case when eligible.is_marketing then channels.cost_amount else eligible.fixed_cost_amount end as cost_amount
     from eligible

@@ -15,8 +15,8 @@ described as (
         coalesce(features.n_open_tickets > 0 and features.days_since_ticket <= 60, false) as has_open_ticket,
         coalesce(features.last_satisfaction <= 2 and features.days_since_ticket <= 30, false) as has_bad_rating,
         coalesce(customers.has_consent, false) as has_consent,
-        coalesce(features.days_since_message < {{ var('contact_pause_days') }}, false) as was_contacted_lately,
-        coalesce(features.n_messages_90d >= {{ var('contact_max_90d') }}, false) as was_contacted_often
+        coalesce(features.days_since_message < {{ checked_number('contact_pause_days', 0, 3650) }}, false) as was_contacted_lately,
+        coalesce(features.n_messages_90d >= {{ checked_number('contact_max_90d', 0, 1000) }}, false) as was_contacted_often
     from customers
     left join features on customers.customer_id = features.customer_id
 ),

@@ -27,7 +27,7 @@ addressed as (
 followed as (
     select
         addressed.*,
-        addressed.touched_date + {{ var('conversion_days') }} <= horizon.as_of_date as is_complete,
+        addressed.touched_date + {{ checked_number('conversion_days', 0, 365) }} <= horizon.as_of_date as is_complete,
         count(distinct bookings.order_id) as n_orders,
         coalesce(sum(bookings.amount), 0)::decimal(18, 2) as revenue_amount
     from addressed

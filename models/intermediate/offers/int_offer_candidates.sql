@@ -24,7 +24,7 @@ bought_before as (
     qualify row_number() over (
         partition by history.n_back, history.customer_id
         order by history.weight_90d * (1 + trends.n_buyers_14d) desc, history.product_id asc
-    ) <= {{ var('offer_candidates') }}
+    ) <= {{ checked_number('offer_candidates', 10, 10000) }}
 ),
 
 spoken_for as (
@@ -40,7 +40,7 @@ spoken_for as (
         and offer_pairs.product_id = history.product_id
     qualify row_number() over (
         partition by offer_pairs.n_back, offer_pairs.customer_id
-        order by offer_pairs.similarity * (1 + trends.n_buyers_14d) desc, offer_pairs.product_id asc
+        order by offer_pairs.similarity * (1 + trends.n_buyers_14d) desc nulls last, offer_pairs.product_id asc
     ) <= {{ var('offer_candidates') }}
 ),
 

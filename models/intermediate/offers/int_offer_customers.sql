@@ -73,7 +73,8 @@ sampled as (
         on described.n_back = main_categories.n_back and described.customer_id = main_categories.customer_id
     qualify
         described.n_back = 0
-        or row_number() over (partition by described.n_back order by described.customer_id) <= {{ var('offer_fit_customers') }}
+        or row_number() over (partition by described.n_back order by described.customer_id)
+        <= {{ checked_number('offer_fit_customers', 1, 10000000) }}
 )
 
 select * from sampled

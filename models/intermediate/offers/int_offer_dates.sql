@@ -10,7 +10,7 @@ purchases as (
 dates as (
     select
         steps.n_back,
-        horizon.as_of_date - (steps.n_back * {{ var('offer_days') }})::integer as offer_date,
+        horizon.as_of_date - (steps.n_back * {{ checked_number('offer_days', 1, 365) }})::integer as offer_date,
         horizon.as_of_date - ((steps.n_back - 1) * {{ var('offer_days') }})::integer as window_end_date
     from horizon
     cross join (select unnest(range(5)) as n_back) as steps
@@ -25,7 +25,8 @@ measured as (
         case
             {% for days in [30, 90] %}
             when
-                count(*) filter (where purchases.purchase_date > dates.offer_date - {{ days }}) >= {{ var('offer_similarity_purchases') }}
+                count(*) filter (where purchases.purchase_date > dates.offer_date - {{ days }})
+                >= {{ checked_number('offer_similarity_purchases', 0, 1000000000) }}
                 then {{ days }}
             {% endfor %}
             else 365

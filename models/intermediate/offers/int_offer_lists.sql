@@ -11,9 +11,8 @@ scores as (
     where n_back = 0
 ),
 
-features as (
-    select * from {{ ref('int_offer_features') }}
-    where n_back = 0
+sources as (
+    select * from {{ ref('int_offer_sources') }}
 ),
 
 history as (
@@ -25,27 +24,15 @@ segment_offers as (
     select * from {{ ref('int_segment_offers') }}
 ),
 
--- The source is the ingredient that places the product highest in the customer's list.
 scored as (
     select
         scores.customer_id,
         scores.product_id,
         scores.score,
-        case
-            when features.is_owned then 'own_purchases'
-            when
-                features.basket_confidence > 0.05
-                and features.basket_rank <= least(features.path_rank, features.similar_rank, features.segment_rank)
-                then 'basket_rule'
-            when
-                features.path_confidence > 0.05
-                and features.path_rank <= least(features.similar_rank, features.segment_rank)
-                then 'path_rule'
-            when features.similarity > 0 and features.similar_rank <= features.segment_rank then 'similar_customers'
-            else 'segment_popularity'
-        end as source
+        sources.source,
+        false as is_filler
     from scores
-    inner join features on scores.customer_id = features.customer_id and scores.product_id = features.product_id
+    inner join sources on scores.customer_id = sources.customer_id and scores.product_id = sources.product_id
     inner join products on scores.product_id = products.product_id
     where products.is_available or {{ var('offer_unavailable_products') }}
 ),
@@ -71,7 +58,8 @@ fillers as (
         short_lists.customer_id,
         segment_offers.product_id,
         segment_offers.score,
-        'country_popularity' as source
+        'popular_in_segment' as source,
+        true as is_filler
     from short_lists
     inner join segment_offers on short_lists.segment = segment_offers.segment
     anti join learned
@@ -91,7 +79,7 @@ offers as (
 ranked as (
     select
         *,
-        row_number() over (partition by customer_id order by source = 'country_popularity', score desc, product_id asc) as recommendation_rank
+        row_number() over (partition by customer_id order by is_filler asc, score desc, product_id asc) as recommendation_rank
     from offers
 )
 

@@ -2,8 +2,24 @@ with history as (
     select * from {{ ref('int_offer_history') }}
 ),
 
-pairs as (
+similar_products as (
     select * from {{ ref('int_product_pairs') }}
+),
+
+rules as (
+    select * from {{ ref('int_offer_rules') }}
+),
+
+pairs as (
+    select
+        n_back,
+        product_id,
+        other_product_id,
+        similar_products.similarity,
+        rules.basket_confidence,
+        rules.path_confidence
+    from similar_products
+    full outer join rules using (n_back, product_id, other_product_id)
 ),
 
 latest as (

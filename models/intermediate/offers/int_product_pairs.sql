@@ -14,8 +14,7 @@ recent as (
         dates.similarity_days,
         purchases.customer_id,
         purchases.product_id,
-        max(purchases.purchase_date) as last_date,
-        min(purchases.purchase_date) as first_date
+        max(purchases.purchase_date) as last_date
     from dates
     inner join purchases
         on dates.offer_date >= purchases.purchase_date
@@ -34,7 +33,6 @@ lengths as (
     select
         n_back,
         product_id,
-        count(*) as n_buyers,
         sqrt(sum(weight * weight)::double) as length
     from weighted
     group by n_back, product_id
@@ -46,8 +44,6 @@ pairs as (
         weighted.product_id,
         others.product_id as other_product_id,
         count(*) as n_customers,
-        count(*) filter (where weighted.first_date < others.last_date) as n_in_order,
-        count(*) filter (where weighted.last_date = others.last_date) as n_same_day,
         sum(weighted.weight * others.weight)::double as agreement
     from weighted
     inner join weighted as others
@@ -65,8 +61,6 @@ scored as (
         pairs.product_id,
         pairs.other_product_id,
         pairs.n_customers,
-        pairs.n_in_order / (lengths.n_buyers + 10.0) as path_confidence,
-        pairs.n_same_day / (lengths.n_buyers + 10.0) as basket_confidence,
         pairs.agreement / (lengths.length * other_lengths.length) * pairs.n_customers / (pairs.n_customers + 2.0) as similarity
     from pairs
     inner join lengths on pairs.n_back = lengths.n_back and pairs.product_id = lengths.product_id
@@ -75,4 +69,6 @@ scored as (
 )
 
 select * from scored
-qualify row_number() over (partition by n_back, product_id order by similarity desc, other_product_id asc) <= {{ var('offer_neighbours') }}
+qualify
+    row_number() over (partition by n_back, product_id order by similarity desc, other_product_id asc)
+    <= {{ checked_number('offer_neighbours', 1, 1000) }}

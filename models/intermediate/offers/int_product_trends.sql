@@ -6,10 +6,6 @@ purchases as (
     select * from {{ ref('int_product_purchases') }}
 ),
 
-products as (
-    select * from {{ ref('dim_products') }}
-),
-
 counted as (
     select
         dates.n_back,
@@ -27,11 +23,9 @@ counted as (
         ) as n_buyers_next_last_year,
         count(distinct purchases.customer_id) filter (
             where purchases.purchase_date > dates.offer_date - 395 and purchases.purchase_date <= dates.offer_date - 365
-        ) as n_buyers_last_year,
-        coalesce(any_value(products.discontinued_at)::date > any_value(dates.offer_date), true) as is_available
+        ) as n_buyers_last_year
     from dates
     inner join purchases on dates.offer_date >= purchases.purchase_date
-    left join products on purchases.product_id = products.product_id
     group by dates.n_back, purchases.product_id
 ),
 

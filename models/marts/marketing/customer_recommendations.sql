@@ -2,6 +2,10 @@ with lists as (
     select * from {{ ref('int_offer_lists') }}
 ),
 
+speakers as (
+    select * from {{ ref('int_offer_speakers') }}
+),
+
 history as (
     select * from {{ ref('int_offer_history') }}
     where n_back = 0
@@ -16,11 +20,6 @@ buyers as (
     where n_back = 0
 ),
 
-pairs as (
-    select * from {{ ref('int_product_pairs') }}
-    where n_back = 0
-),
-
 products as (
     select * from {{ ref('dim_products') }}
 ),
@@ -29,25 +28,15 @@ horizon as (
     select * from {{ ref('int_event_horizon') }}
 ),
 
--- Of what the customer has bought, the product that speaks loudest for the offer.
+-- What speaks for the offer, and how much oftener than usual both go together.
 spoken_for as (
     select
-        lists.customer_id,
-        lists.product_id,
-        pairs.product_id as speaking_product_id
-    from lists
-    inner join history on lists.customer_id = history.customer_id
-    inner join pairs on history.product_id = pairs.product_id and lists.product_id = pairs.other_product_id
-    qualify row_number() over (
-        partition by lists.customer_id, lists.product_id
-        order by
-            case lists.source
-                when 'basket_rule' then history.weight_30d * pairs.basket_confidence
-                when 'path_rule' then history.weight_90d * pairs.path_confidence
-                else history.weight_90d * pairs.similarity
-            end desc,
-            pairs.product_id asc
-    ) = 1
+        speakers.customer_id,
+        speakers.product_id,
+        coalesce(products.product_name, speakers.speaking_product_id) as spoken_by,
+        ', ' || {{ number_text('speakers.lift::decimal(18, 1)') }} || ' times as often as usual' as how_often
+    from speakers
+    inner join products on speakers.speaking_product_id = products.product_id
 ),
 
 worded as (
@@ -58,13 +47,14 @@ worded as (
         lists.product_id,
         products.product_name,
         lists.score,
-        case lists.source
-            when 'own_purchases' then 'bought ' || history.n_purchases || ' times, last ' || history.days_since_product || ' days ago'
-            when 'basket_rule' then 'often bought together with ' || coalesce(speaking.product_name, 'what was bought')
-            when 'path_rule' then 'often bought after ' || coalesce(speaking.product_name, 'what was bought')
-            when 'similar_customers' then 'customers who bought ' || coalesce(speaking.product_name, 'the same') || ' bought this too'
-            when 'segment_popularity' then 'popular with customers of ' || coalesce(buyers.main_category, 'the shop')
-            else 'popular in ' || coalesce(customers.country, 'all countries')
+        case
+            when lists.source = 'own_purchases'
+                then 'bought ' || history.n_purchases || ' times, last ' || history.days_since_product || ' days ago'
+            when lists.source = 'basket_rule' then 'bought together with ' || spoken_for.spoken_by || spoken_for.how_often
+            when lists.source = 'path_rule' then 'bought after ' || spoken_for.spoken_by || spoken_for.how_often
+            when lists.source = 'similar_customers' then 'customers who bought ' || spoken_for.spoken_by || ' bought this too'
+            when lists.is_filler then 'popular in ' || coalesce(customers.country, 'all countries')
+            else 'popular with customers of ' || coalesce(buyers.main_category, 'the shop')
         end as reason,
         lists.source,
         buyers.customer_id is null as is_cold_start
@@ -75,7 +65,6 @@ worded as (
     left join buyers on lists.customer_id = buyers.customer_id
     left join history on lists.customer_id = history.customer_id and lists.product_id = history.product_id
     left join spoken_for on lists.customer_id = spoken_for.customer_id and lists.product_id = spoken_for.product_id
-    left join products as speaking on spoken_for.speaking_product_id = speaking.product_id
 )
 
 select * from worded

@@ -42,7 +42,7 @@ budgeted as (
 affordable as (
     select * from budgeted
     {% if var('action_budget_amount') | string | length %}
-    where total_cost_amount <= {{ var('action_budget_amount') }}
+    where total_cost_amount <= {{ checked_number('action_budget_amount', 0, 1000000000000) }}
     {% endif %}
 ),
 
