@@ -34,6 +34,7 @@ from scipy.special import gammaln, softmax
 
 from crm_mining.progress import Progress
 from crm_mining.refits import check_refit
+from crm_mining.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -433,6 +434,7 @@ class Chain:
     status: str
 
 
+@one_thread()
 def fit_chain(
     months: pd.DataFrame,
     n_states: tuple[int, int] = (4, 6),
@@ -490,19 +492,23 @@ def fit_chain(
         model._init(x if len(x) else np.ones((1, 1 + 2 * len(channels))))
         return _as_chain(model, channels, periods, None, {}, len(lengths), TOO_FEW)
 
-    def start(k: int, number: int | None = None) -> ActivityHMM:
+    progress = Progress("life cycles fitted", high - low + n_starts + 1)
+
+    def start(done: int, k: int, number: int | None = None) -> ActivityHMM:
         model = ActivityHMM(k - 1, **shape, n_iter=_EM_STEPS, random_state=number)
         model.fit(x, lengths)
         model.climb(x, lengths, _FIRST_CLIMB)
+        progress.update(done)
         return model
 
-    fits = {k: start(k) for k in range(low, high + 1)}
+    fits = {k: start(k - low + 1, k) for k in range(low, high + 1)}
     bic = {k: _bic(model, x, lengths) for k, model in fits.items()}
     chosen = min(bic, key=lambda k: (bic[k], k))
-    starts = [fits[chosen]] + [start(chosen, seed + i) for i in range(1, n_starts)]
+    starts = [fits[chosen]] + [start(high - low + 1 + i, chosen, seed + i) for i in range(1, n_starts)]
     reached = [model._compute_lower_bound(model._do_estep(x, lengths)[1]) for model in starts]
     best = starts[int(np.argmax(reached))]
     status = CONVERGED if best.climb(x, lengths, n_steps) else NOT_CONVERGED
+    progress.update(high - low + n_starts + 1)
     stats, log_likelihood = best._do_estep(x, lengths)
     taken = int(best.monitor_.iter) + best.n_climbed_
     return _as_chain(best, channels, periods, stats, bic, len(lengths), status, log_likelihood, taken)

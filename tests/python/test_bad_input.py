@@ -189,6 +189,18 @@ def test_one_person_in_four_systems_is_a_customer(built: tuple[World, Build], re
     assert 1 <= build.query("select count(*) from marts.dim_customers")[0][0] <= 4
 
 
+def test_one_customer_makes_no_segments_and_a_status_says_so(
+    built: tuple[World, Build], request: pytest.FixtureRequest
+) -> None:
+    build = _only(built, one_row_of_each, request)
+    assert build.query("select distinct status from marts.lifecycle_terms") == [("too_few",)]
+    assert build.query("select distinct status from marts.segment_terms") == [("too_few",)]
+    told = build.query("select behaviour_status, behaviour_segment_name from marts.customer_segments where has_bought")
+    assert set(told) == {("too_few", "all buyers")}
+    n_customers = build.query("select count(*) from marts.dim_customers")
+    assert build.query("select count(*) from marts.customer_360 where state_summary is not null") == n_customers
+
+
 def test_only_required_columns_are_enough(seeded: Path, manifest: Manifest, tmp_path: Path) -> None:
     variables: dict[str, Any] = {"raw_location": str(_write(one_row_of_each(), tmp_path / "raw", whole_header=False))}
     build = _build(seeded, manifest, tmp_path, variables)

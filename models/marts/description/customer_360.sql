@@ -16,7 +16,8 @@ told as (
         case
             when n_orders = 0 then 'Has not bought yet'
             else n_orders || case when n_orders = 1 then ' order' else ' orders' end
-                || ' for ' || round(order_amount)::bigint || ' {{ var("warehouse_currency") }}, ' || case when n_orders > 1 then 'the last ' else '' end
+                || ' for ' || round(order_amount)::bigint || ' {{ var("warehouse_currency") }}, '
+                || case when n_orders > 1 then 'the last ' else '' end
                 || case days_since_purchase when 0 then 'today' when 1 then 'yesterday' else days_since_purchase || ' days ago' end
         end as purchase_summary,
         case
