@@ -325,7 +325,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 #: Identity is what a build decides and keeps; raw tables, cleaning and matching come before it.
-PART = ("--resource-type", "model", "--resource-type", "seed", "--select", "+dim_customers", "customer_merges")
+PART = (
+    "--resource-type",
+    "model",
+    "--resource-type",
+    "seed",
+    "--select",
+    "+dim_customers",
+    "+customer_sources",
+    "+customer_merges",
+)
 
 
 @pytest.mark.skipif(not SOAK, reason="builds are killed by `make soak`")
