@@ -326,15 +326,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 #: Identity is what a build decides and keeps; raw tables, cleaning and matching come before it.
 PART = (
-    "--resource-type",
-    "model",
-    "--resource-type",
-    "seed",
-    "--select",
-    "+dim_customers",
-    "+customer_sources",
-    "+customer_merges",
-)
+    "--resource-type", "model", "--resource-type", "seed",
+    "--select", "+dim_customers", "+customer_sources", "+customer_merges",
+)  # fmt: skip
 
 
 @pytest.mark.skipif(not SOAK, reason="builds are killed by `make soak`")
