@@ -72,7 +72,7 @@ def create(file: Path, folder: Path) -> str:
         name = _free_name(folder)
         _sync(staged)
         staged.rename(folder / name)
-        _sync_folder(folder)
+        warehouse.sync_folder(folder)
     return name
 
 
@@ -159,7 +159,7 @@ def restore(folder: Path, name: str, file: Path) -> Path | None:
             before.unlink(missing_ok=True)
             os.link(file, before)
         os.replace(staged / _CONTENT, file)
-        _sync_folder(file.resolve().parent)
+        warehouse.sync_folder(file.resolve().parent)
     return before
 
 
@@ -311,15 +311,7 @@ def _sync(folder: Path) -> None:
             file.chmod(0o600)
             with file.open("rb") as opened:
                 os.fsync(opened.fileno())
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    warehouse.sync_folder(folder)
 
 
 def _describe(folder: Path, name: str) -> str:

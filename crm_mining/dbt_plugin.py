@@ -1,5 +1,7 @@
 """What SQL lacks in a dbt-duckdb build: lock, encrypted file, pseudonyms, PostgreSQL, publishing by a rename."""
 
+import atexit
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,7 @@ class Plugin(BasePlugin):
             )
             conn.execute(f"set temp_directory = {warehouse.literal(self.warehouse.with_suffix('.tmp'))}")
             conn.execute("set temp_file_encryption = true")
+            atexit.register(self._settle)
         self._attach_postgres(conn)
         conn.execute("set global TimeZone = 'UTC'")
         warehouse.shut_network(conn)
@@ -71,7 +74,8 @@ class Plugin(BasePlugin):
     def configure_cursor(self, cursor: Any) -> None:
         """Before each model: the catalog, and the pseudonyms."""
         if self.encrypted:
-            cursor.execute(f"use {warehouse.CATALOG}")
+            # dbt puts what a Python model adds to an incremental table into the memory first.
+            cursor.execute(f"set search_path = '{warehouse.CATALOG}.main,memory.main'")
         masking.prepare(cursor)
         cursor.execute("set variable crm_forgotten = ?", [self.forgotten])
 
@@ -95,6 +99,11 @@ class Plugin(BasePlugin):
             )  # fmt: skip
         finally:
             cursor.close()
+
+    def _settle(self) -> None:
+        """Bring the write-ahead log into the encrypted file: dbt leaves this connection open when it ends."""
+        with contextlib.suppress(duckdb.Error):
+            self.connection.execute(f"checkpoint {warehouse.CATALOG}")
 
     def _attach_postgres(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Attach the database that ``CRM_RAW_POSTGRES`` names, read-only, as ``raw_postgres``.

@@ -13,6 +13,8 @@ _PLAIN_KEY = r"([a-z]+:)?[A-Za-z]{0,4}[0-9]{1,8}(@[0-9]+)?"
 _ADDRESS = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+[.][A-Za-z]{2,}"
 #: With the country code, or from 0 with a separator: not a key that happens to be a number.
 _NUMBER = r"^([+]|00)[1-9][0-9 ()/.-]{7,17}$|^[(]?0[1-9][0-9]*[ )/-][0-9 /-]{4,14}$"
+#: What somebody typed into the field for names counts as one only when it is of letters.
+_NAME_WORD = r"\p{L}[\p{L}\p{M}.''-]*"
 #: So many of a column's different values must be names before it looks like one of names …
 _NAMES_SHARE = 0.3
 _NAMES_LEAST = 5
@@ -202,7 +204,9 @@ def _collect_name_words(con: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     for table, column in columns:
         con.execute(
-            f"insert into name_words select distinct lower(unnest(string_split(\"{column}\", ' '))) from {table}"
+            "insert into name_words select distinct word from "
+            f"(select lower(unnest(string_split(\"{column}\", ' '))) as word from {table}) "
+            f"where regexp_full_match(word, '{_NAME_WORD}')"
         )
 
 

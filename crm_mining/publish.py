@@ -152,7 +152,7 @@ def publish(
     _sync(staged)
     place = folder / GENERATIONS / f"{generation:06d}"
     staged.rename(place)
-    _sync_folder(place.parent)
+    warehouse.sync_folder(place.parent)
     show(folder, generation)
     _drop_oldest(folder, 1 if stale else keep)
     (folder / STALE).unlink(missing_ok=True)
@@ -185,7 +185,7 @@ def show(folder: Path, generation: int) -> None:
     _link(folder / CURRENT, place)
     if not (folder / CURRENT / IN_CLEAR).exists():
         (folder / IN_CLEAR).unlink(missing_ok=True)
-    _sync_folder(folder)
+    warehouse.sync_folder(folder)
 
 
 def rollback(folder: Path, generation: int | None = None) -> int:
@@ -304,16 +304,8 @@ def _sync(folder: Path) -> None:
             with file.open("rb") as opened:
                 os.fsync(opened.fileno())
             file.chmod(0o400 if file.name == IN_CLEAR else 0o444)
-    _sync_folder(folder / PARQUET)
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    warehouse.sync_folder(folder / PARQUET)
+    warehouse.sync_folder(folder)
 
 
 def _drop_oldest(folder: Path, keep: int) -> None:

@@ -131,6 +131,15 @@ def load_encryption(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("load httpfs")
 
 
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's list of files to the disk: a rename in it holds from then on, whatever happens."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
 def literal(path: Path | str) -> str:
     """Give a path as SQL literal."""
     return "'" + str(path).replace("'", "''") + "'"

@@ -325,7 +325,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 #: Identity is what a build decides and keeps; raw tables, cleaning and matching come before it.
-PART = ("--resource-type", "model", "--select", "+dim_customers", "customer_merges")
+PART = (
+    "--resource-type", "model", "--resource-type", "seed",
+    "--select", "+dim_customers", "+customer_sources", "+customer_merges",
+)  # fmt: skip
 
 
 @pytest.mark.skipif(not SOAK, reason="builds are killed by `make soak`")
@@ -350,7 +353,7 @@ def test_a_killed_build_leaves_what_is_published_and_the_next_one_succeeds(
 @pytest.mark.skipif(not SOAK, reason="builds run out of disk by `make soak`")
 def test_a_build_without_room_or_right_says_so_and_the_next_one_succeeds(world: World, tmp_path: Path) -> None:
     good = world.published()
-    with _mounted(tmp_path / "small", "size=3m"):
+    with _mounted(tmp_path / "small", "size=1m"):
         small = World(world.raw, tmp_path / "small" / "warehouse.duckdb")
         for fault, options, mended in (
             ("disk full", None, "remount,size=1g"),
