@@ -7,19 +7,10 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from crm_mining.report_masks import PERSON_TABLES
+from crm_mining import keys, masking
+from crm_mining.warehouse import connect
 
 N_ROWS, N_COLUMNS = 10, 8
-#: Never shown: the sample's persons are made up, but the same page can be written of real ones.
-PERSONAL_COLUMNS = frozenset(
-    {
-        "title", "first_name", "middle_name", "last_name", "suffix", "full_name", "birth_date", "email", "phone",
-        "mobile",
-        "street", "street_number", "address_line_2", "postcode", "company", "loyalty_id", "hashed_email",
-        "hashed_mobile",
-        "raw_record", "block_key", "contact_summary",
-    }
-)  # fmt: skip
 #: Which columns of the wide marts say most; of the others the first ones are shown.
 TELLING: dict[str, tuple[str, ...]] = {
     "basket_rules": (
@@ -104,16 +95,16 @@ def sample_page(warehouse: Path) -> str:
     -------
     str
         One section per mart, by name: its number of rows, and ten of them spread over the table by the hash of the row,
-        at most :data:`N_COLUMNS` columns of each, none of :data:`PERSONAL_COLUMNS`. The same for the same marts.
+        at most :data:`N_COLUMNS` columns of each, masked as they are published, without those that are dropped or that
+        would need a key. The same for the same marts.
 
     Raises
     ------
     FileNotFoundError
         When there is no warehouse.
     """
-    if not warehouse.is_file():
-        raise FileNotFoundError(f"no warehouse at {warehouse}; run `make build` first")
-    with duckdb.connect(str(warehouse), read_only=True) as con:
+    with connect(warehouse) as con:
+        keys.install_pseudonyms(con, None)
         names = con.execute(
             "select table_name from duckdb_tables() where schema_name = 'marts' order by table_name"
         ).fetchall()
@@ -123,17 +114,15 @@ def sample_page(warehouse: Path) -> str:
 
 
 def _section(con: duckdb.DuckDBPyConnection, name: str) -> str:
-    own = con.table(f"marts.{name}").columns
-    columns = [c for c in TELLING.get(name, ()) if c in own] or own
-    columns = [c for c in columns if c not in PERSONAL_COLUMNS][:N_COLUMNS]
-    # What a value was before and after cleaning is shown where it is nobody's.
-    rows = f"marts.{name}"
-    if "source_table" in own and {"old_value", "value"} & set(own):
-        rows = f"(from marts.{name} where source_table not in ({', '.join(repr(t) for t in sorted(PERSON_TABLES))}))"
-    chosen = f"select * from {rows} as t order by md5(t::varchar) limit {N_ROWS}"
+    table = f"marts.{name}"
+    declared = masking.inventory(con, table)
+    empty = {column for column, personal in declared.items() if personal.masking in ("pseudonym", "dropped")}
+    own = [column for column, *_ in con.execute(f"describe {table}").fetchall() if column not in empty]
+    columns = ([c for c in TELLING.get(name, ()) if c in own] or own)[:N_COLUMNS]
+    chosen = f"select * from ({masking.masked(con, table)}) as t order by md5(t::varchar) limit {N_ROWS}"
     listed = ", ".join(f'"{c}"' for c in columns)
     found = con.execute(f"select {listed} from ({chosen}) order by all").df()
-    n = con.execute(f"select count(*) from marts.{name}").fetchall()[0][0]
+    n = con.execute(f"select count(*) from {table}").fetchall()[0][0]
     lines = [" | ".join(["", *columns, ""]).strip(), "| " + " | ".join("---" for _ in columns) + " |"]
     lines += ["| " + " | ".join(_text(value) for value in row) + " |" for row in found.itertuples(index=False)]
     return f"\n## {name}\n\n{n:,} rows\n" + ("\n" + "\n".join(lines) + "\n" if len(found) else "")

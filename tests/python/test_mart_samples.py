@@ -25,6 +25,17 @@ def warehouse(tmp_path: Path) -> Path:
             union all select 'shop.orders', 'O1', 'channel', 'a|b', 'web', 'vocabulary_typo';
             create table marts.wide as select 1 as a, 2 as b, 3 as c, 4 as d, 5 as e, 6 as f, 7 as g, 8 as h, 9 as i
             where false;
+            create table marts.pii_inventory as
+            select * from (values
+                ('marts.dim_customers', 'first_name', 'name', 'dropped'),
+                ('marts.dim_customers', 'email', 'email', 'pseudonym'),
+                ('marts.dq_repairs', 'old_value', 'free_text', 'source_value'),
+                ('marts.dq_repairs', 'new_value', 'free_text', 'source_value'),
+                ('shop.customers', 'last_name', 'name', '')
+            ) as t(table_name, column_name, pii_class, masking);
+            create table marts.dq_raw_columns as
+            select * from (values ('shop.customers', 'last_name', true), ('shop.orders', 'channel', true))
+                as t(source_table, column_name, is_known);
         """)
     return file
 
@@ -33,7 +44,7 @@ def test_a_page_holds_ten_rows_of_each_and_nobodys_name(warehouse: Path) -> None
     page = sample_page(warehouse)
     assert page == sample_page(warehouse)
     assert [line for line in page.splitlines() if line.startswith("## ")] == [
-        "## dim_customers", "## dq_repairs", "## wide",
+        "## dim_customers", "## dq_raw_columns", "## dq_repairs", "## pii_inventory", "## wide",
     ]  # fmt: skip
     assert "50 rows" in page
     rows = [line for line in page.splitlines() if line.startswith("| C")]
@@ -42,6 +53,7 @@ def test_a_page_holds_ten_rows_of_each_and_nobodys_name(warehouse: Path) -> None
     assert "2024-01-" in page
     assert "00:00" not in page
     assert "a\\|b" in page
+    assert "xxxxxxxxx" in page
     assert not any(word in page for word in ("Wanda", "secret", "Secret"))
 
 

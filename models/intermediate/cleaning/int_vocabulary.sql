@@ -1,10 +1,9 @@
 {%- set vocabularies = [
-    ('stg_shop__products', 'shop.products', 'category', none), ('stg_shop__orders', 'shop.orders', 'channel', 'ordered_at'),
-    ('stg_shop__orders', 'shop.orders', 'status', 'ordered_at'), ('stg_shop__orders', 'shop.orders', 'order_type', 'ordered_at'),
-    ('stg_shop__web_events', 'shop.web_events', 'event_name', 'event_at'),
-    ('stg_support__tickets', 'support.tickets', 'channel', 'opened_at'), ('stg_support__tickets', 'support.tickets', 'category', 'opened_at'),
-    ('stg_support__tickets', 'support.tickets', 'priority', 'opened_at'), ('stg_support__tickets', 'support.tickets', 'status', 'opened_at'),
-    ('stg_crm__opportunities', 'crm.opportunities', 'stage', 'created_at'),
+    ('stg_shop__products', 'shop.products', 'category', none), ('stg_shop__web_events', 'shop.web_events', 'event_name', 'event_at'),
+    ('stg_shop__orders', 'shop.orders', 'channel', 'ordered_at'), ('stg_shop__orders', 'shop.orders', 'status', 'ordered_at'),
+    ('stg_shop__orders', 'shop.orders', 'order_type', 'ordered_at'), ('stg_support__tickets', 'support.tickets', 'channel', 'opened_at'),
+    ('stg_support__tickets', 'support.tickets', 'category', 'opened_at'), ('stg_support__tickets', 'support.tickets', 'priority', 'opened_at'),
+    ('stg_support__tickets', 'support.tickets', 'status', 'opened_at'), ('stg_crm__opportunities', 'crm.opportunities', 'stage', 'created_at'),
     ('stg_crm__opportunities', 'crm.opportunities', 'lead_source', 'created_at'),
     ('stg_crm__opportunity_stages', 'crm.opportunity_stages', 'stage', 'entered_at'),
     ('stg_marketing__campaigns', 'marketing.campaigns', 'channel', 'started_at'),
@@ -71,11 +70,7 @@ typos as (
 
 -- A campaign's channel stands in few rows, but the channels there are is known: one letter from one of them alone is a slip.
 slips as (
-    select
-        words.source_table,
-        words.column_name,
-        words.word,
-        min(channel_costs.channel) as corrected_spelling
+    select words.source_table, words.column_name, words.word, min(channel_costs.channel) as corrected_spelling
     from words
     inner join channel_costs on {{ spelling_distance('words.word', 'channel_costs.channel') }} <= 1
     where
