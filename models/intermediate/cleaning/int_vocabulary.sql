@@ -30,8 +30,7 @@ counted as (
     cross join horizon
     where words_of.{{ column }} is not null
     group by words_of.{{ column }}
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    {% if not loop.last %}union all{% endif %}{% endfor %}
 ),
 
 -- The tables repeat few words, so that a word's most frequent spelling is its right one.
@@ -70,12 +69,14 @@ typos as (
 
 -- A campaign's channel stands in few rows, but the channels there are is known: one letter from one of them alone is a slip.
 slips as (
-    select words.source_table, words.column_name, words.word, min(channel_costs.channel) as corrected_spelling
+    select
+        words.source_table,
+        words.column_name,
+        words.word,
+        min(channel_costs.channel) as corrected_spelling
     from words
     inner join channel_costs on {{ spelling_distance('words.word', 'channel_costs.channel') }} <= 1
-    where
-        words.source_table = 'marketing.campaigns'
-        and words.n_rows <= greatest(1, {{ var('vocabulary_typo_max_share') }} * words.n_rows_of_column)
+    where words.source_table = 'marketing.campaigns' and words.n_rows <= greatest(1, {{ var('vocabulary_typo_max_share') }} * words.n_rows_of_column)
     group by words.source_table, words.column_name, words.word
     having count(*) = 1 and min(channel_costs.channel) != words.word
 ),
