@@ -15,6 +15,7 @@ from dbt_common.events.types import Note
 from duckdb_extensions import import_extension
 
 from crm_mining import erasure, keys, masking, publish, warehouse
+from crm_mining.threads import keep_one_thread
 
 POSTGRES_VARIABLE = "CRM_RAW_POSTGRES"
 ALIAS = "raw_postgres"
@@ -34,6 +35,7 @@ class Plugin(BasePlugin):
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Keep the configuration."""
+        keep_one_thread()
         self.warehouse = Path(plugin_config["warehouse"])
         self.encrypted = str(plugin_config.get("encrypted", False)).lower() == "true"
         self.when_locked = str(plugin_config.get("when_locked", "wait"))

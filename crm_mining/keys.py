@@ -69,7 +69,7 @@ def pseudonym(key: str, value: str) -> str:
     Examples
     --------
     >>> pseudonym("k" * 32, "an.na@x.de")[:8]
-    '49a05ecf'
+    '469d22df'
     """
     return hmac.new(key.encode(), value.encode(), hashlib.sha256).hexdigest()
 

@@ -4,6 +4,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import scipy.linalg  # noqa: F401  (only what is loaded can be limited)
+import sklearn.cluster
+import sklearn.ensemble  # noqa: F401
 from threadpoolctl import threadpool_limits
 
 _lock = threading.Lock()
@@ -38,3 +41,12 @@ def one_thread() -> Iterator[None]:
             _n_inside -= 1
             while _n_inside == 0 and _held:
                 _held.pop().restore_original_limits()
+
+
+def keep_one_thread() -> None:
+    """Let BLAS and OpenMP use one thread for as long as the process lives: what a build begins with.
+
+    scikit-learn's K-means sets limits of its own and gives back what it found. Found before :func:`one_thread` began
+    and given back while it lasts, that would be all threads, in the middle of another model's fit.
+    """
+    threadpool_limits(1)
