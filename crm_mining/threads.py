@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import scipy.linalg  # noqa: F401  (only what is loaded can be limited)
-import sklearn.cluster
 import sklearn.ensemble  # noqa: F401
 from threadpoolctl import threadpool_limits
 

@@ -49,7 +49,8 @@ worded as (
         lists.score,
         case
             when lists.source = 'own_purchases'
-                then 'bought ' || history.n_purchases || ' times, last ' || history.days_since_product || ' days ago'
+                then 'bought ' || history.n_purchases || case when history.n_purchases = 1 then ' time, ' else ' times, last ' end
+                    || case history.days_since_product when 0 then 'today' when 1 then 'yesterday' else history.days_since_product || ' days ago' end
             when lists.source = 'basket_rule' then 'bought together with ' || spoken_for.spoken_by || spoken_for.how_often
             when lists.source = 'path_rule' then 'bought after ' || spoken_for.spoken_by || spoken_for.how_often
             when lists.source = 'similar_customers' then 'customers who bought ' || spoken_for.spoken_by || ' bought this too'
