@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -144,6 +145,20 @@ def sample_build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     )
 
 
+@pytest.fixture(scope="session")
+def forgettable(sample_build: Build) -> tuple[list[str], list[str]]:
+    """Choose a customer of several records who has ordered: the records, and words that nobody else's record holds."""
+    ((customer, email, phone),) = sample_build.query(
+        "select customer_id, email, mobile from marts.dim_customers where n_sources >= 3 and email is not null "
+        "and mobile is not null and customer_id in (select customer_id from marts.fct_orders) "
+        "order by customer_id limit 1"
+    )
+    records = sample_build.query(
+        f"select record_id from marts.customer_sources where customer_id = '{customer}' order by all"
+    )
+    return [record for (record,) in records], [email, phone, customer]
+
+
 def open_to_read(warehouse: Path) -> duckdb.DuckDBPyConnection:
     """Open a warehouse to read, encrypted or not, with files and data frames in reach, as :func:`connect` has not."""
     con = duckdb.connect()
@@ -175,3 +190,19 @@ def table_hashes(
             name: con.execute(f"select count(*), sum(hash(t::varchar)::hugeint) from {name} as t").fetchall()[0]
             for (name,) in names
         }
+
+
+def mentions(file: Path, words: list[str]) -> list[str]:
+    """List the tables of a file in which any of the words stands, in whatever column."""
+    found = []
+    pattern = "|".join(re.escape(word) for word in words)
+    with connect(file) as con:
+        tables = con.execute("select schema_name || '.' || table_name from duckdb_tables() order by all").fetchall()
+        assert tables
+        for (table,) in tables:
+            said = con.execute(
+                f"select bool_or(regexp_matches(t::varchar, ?, 'i')) from {table} as t", [pattern]
+            ).fetchall()[0][0]
+            if said:
+                found.append(table)
+    return found

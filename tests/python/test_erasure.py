@@ -1,13 +1,12 @@
 """Who asks to be forgotten is in no table, no file, no restored backup, and does not come back; sums stay."""
 
 import json
-import re
 import shutil
 from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import PII_KEY, SAMPLE, Build, dbt_run_in_process
+from conftest import PII_KEY, SAMPLE, Build, dbt_run_in_process, mentions
 from dbt.contracts.graph.manifest import Manifest
 
 from crm_mining import backup, erasure, keys, publish, warehouse
@@ -24,44 +23,14 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(keys.BACKUP_KEY, "b" * 40)
 
 
-@pytest.fixture(scope="module")
-def person(sample_build: Build) -> tuple[list[str], list[str]]:
-    """Choose a customer of several records who has ordered: the records, and words that nobody else's record holds."""
-    ((customer, email, phone),) = sample_build.query(
-        "select customer_id, email, mobile from marts.dim_customers where n_sources >= 3 and email is not null "
-        "and mobile is not null and customer_id in (select customer_id from marts.fct_orders) "
-        "order by customer_id limit 1"
-    )
-    records = sample_build.query(
-        f"select record_id from marts.customer_sources where customer_id = '{customer}' order by all"
-    )
-    return [record for (record,) in records], [email, phone, customer]
-
-
-def _mentions(file: Path, words: list[str]) -> list[str]:
-    """List the tables of a file in which any of the words stands, in whatever column."""
-    found = []
-    pattern = "|".join(re.escape(word) for word in words)
-    with warehouse.connect(file) as con:
-        tables = con.execute("select schema_name || '.' || table_name from duckdb_tables() order by all").fetchall()
-        assert tables
-        for (table,) in tables:
-            said = con.execute(
-                f"select bool_or(regexp_matches(t::varchar, ?, 'i')) from {table} as t", [pattern]
-            ).fetchall()[0][0]
-            if said:
-                found.append(table)
-    return found
-
-
 def test_a_person_is_forgotten_and_not_landed_again(
-    sample_build: Build, manifest: Manifest, person: tuple[list[str], list[str]], tmp_path: Path
+    sample_build: Build, manifest: Manifest, forgettable: tuple[list[str], list[str]], tmp_path: Path
 ) -> None:
-    records, words = person
+    records, words = forgettable
     file, asked = tmp_path / "warehouse.duckdb", tmp_path / "asked.csv"
     shutil.copy(sample_build.warehouse, file)
     shutil.copytree(sample_build.warehouse.parent / "publish", tmp_path / "publish", symlinks=True)
-    assert {"marts.dim_customers", "raw.shop_customers", "marts.customer_sources"} <= set(_mentions(file, words))
+    assert {"marts.dim_customers", "raw.shop_customers", "marts.customer_sources"} <= set(mentions(file, words))
     name = backup.create(file, tmp_path / "backups")
     with warehouse.connect(file) as con:
         before = con.execute(
@@ -75,7 +44,7 @@ def test_a_person_is_forgotten_and_not_landed_again(
     forgotten = erasure.before_build(file, erasure.requests(asked), tmp_path / "publish", key, said.append)
     assert len(forgotten) == len(records)
     assert said == [f"forgotten: 1 requests, {len(records)} records; warehouse.duckdb.erased holds keyed hashes alone"]
-    assert _mentions(file, words) == []
+    assert mentions(file, words) == []
     content = file.read_bytes()  # no freed block keeps what a row held
     assert not [word for word in words if word.encode() in content]
     ledger = (tmp_path / "warehouse.duckdb.erased").read_text(encoding="utf-8")
@@ -85,7 +54,7 @@ def test_a_person_is_forgotten_and_not_landed_again(
     variables = {"raw_location": str(SAMPLE / "raw"), "erasure_requests": str(asked)}
     landed = dbt_run_in_process(manifest, tmp_path, variables, LANDING)
     assert landed.returncode == 0, landed.output
-    assert _mentions(file, words[:2]) == []
+    assert mentions(file, words[:2]) == []
     with warehouse.connect(file) as con:
         after = con.execute(
             "select count(*), sum(stated) "
@@ -94,7 +63,7 @@ def test_a_person_is_forgotten_and_not_landed_again(
     assert after == before
 
     backup.restore(tmp_path / "backups", name, file)
-    assert _mentions(file, words) == []
+    assert mentions(file, words) == []
     assert (tmp_path / "publish" / erasure.STALE).exists()
 
 
@@ -124,13 +93,13 @@ def test_a_machine_that_lost_the_ledger_learns_it_from_later_backups(tmp_path: P
         )
     early = backup.create(file, folder)
     erasure.before_build(file, {"shop:U1"}, tmp_path / "publish", None, lambda _: None)
-    assert _mentions(file, ["Ann"]) == []
+    assert mentions(file, ["Ann"]) == []
     backup.create(file, folder)
     for lost in tmp_path.glob("warehouse.duckdb*"):
         lost.unlink()
     backup.restore(folder, early, file)
-    assert _mentions(file, ["Ann"]) == []
-    assert _mentions(file, ["Bob"]) == ["marts.customer_sources"]
+    assert mentions(file, ["Ann"]) == []
+    assert mentions(file, ["Bob"]) == ["marts.customer_sources"]
     assert erasure.Ledger(file).hashes() == [erasure.record_hash(PII_KEY, "shop:U1")]
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from conftest import Build
 
-from crm_mining.mart_samples import N_COLUMNS, N_ROWS, sample_page
+from crm_mining.mart_samples import N_COLUMNS, N_ROWS, TELLING, sample_page
 
 
 @pytest.fixture
@@ -60,3 +61,8 @@ def test_a_page_holds_ten_rows_of_each_and_nobodys_name(warehouse: Path) -> None
 def test_without_a_warehouse_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="run `make build` first"):
         sample_page(tmp_path / "none.duckdb")
+
+
+def test_the_telling_columns_are_there(sample_build: Build) -> None:
+    there = set(sample_build.query("select table_name, column_name from duckdb_columns() where schema_name = 'marts'"))
+    assert {(table, column) for table, columns in TELLING.items() for column in columns} <= there
