@@ -60,6 +60,8 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Once per process: attach what is to be attached, then shut the network; files follow after landing."""
         self.connection = conn
+        # What can fail for reasons outside comes first: dbt tries again, and must find nothing attached then.
+        self._attach_postgres(conn)
         if self.encrypted or keys.from_environment(keys.PUBLISH_KEY):
             warehouse.load_encryption(conn)
         if self.encrypted:
@@ -69,7 +71,6 @@ class Plugin(BasePlugin):
             conn.execute(f"set temp_directory = {warehouse.literal(self.warehouse.with_suffix('.tmp'))}")
             conn.execute("set temp_file_encryption = true")
             atexit.register(self._settle)
-        self._attach_postgres(conn)
         conn.execute("set global TimeZone = 'UTC'")
         warehouse.shut_network(conn)
 

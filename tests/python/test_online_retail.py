@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from conftest import open_to_read
 
 PROJECT = Path(__file__).resolve().parents[2]
 PREPARE = PROJECT / "examples" / "online_retail_ii" / "prepare.py"
@@ -73,8 +74,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckD
         DBT_SEND_ANONYMOUS_USAGE_STATS="false",
     )
     assert built.returncode == 0, built.stdout[-5000:] + built.stderr
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{folder / 'warehouse.duckdb'}' as warehouse (read_only)")
+    with open_to_read(folder / "warehouse.duckdb") as connection:
         connection.execute("use warehouse.marts")
         connection.execute(f"create temp view source as select * from read_parquet('{SOURCE}')")
         connection.execute("""

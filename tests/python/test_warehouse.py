@@ -39,6 +39,7 @@ def encrypted(tmp_path: Path) -> Path:
 def test_an_encrypted_file_opens_with_its_key_alone(encrypted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert warehouse.is_encrypted(encrypted)
     assert b"Ann Lee" not in encrypted.read_bytes()
+    monkeypatch.delenv(keys.WAREHOUSE_KEY, raising=False)
     for key, said in ((None, "CRM_WAREHOUSE_KEY is not set"), ("x" * 40, "was not encrypted with this key")):
         if key:
             monkeypatch.setenv(keys.WAREHOUSE_KEY, key)
@@ -112,18 +113,25 @@ def test_a_build_installs_and_fetches_nothing_and_reaches_no_other_file(tmp_path
     plugin.lock.release()
 
 
-@pytest.mark.parametrize("target", ["dev", "secure"])
+@pytest.mark.parametrize(
+    ("target", "key", "said"),
+    [
+        ("dev", None, "is encrypted; build it with CRM_TARGET=secure"),
+        ("secure", None, "CRM_WAREHOUSE_KEY is not set: the target `secure` needs a key"),
+        ("secure", "x" * 40, "was not encrypted with this key"),
+    ],
+)
 def test_a_build_without_the_right_key_says_so_and_harms_nothing(
-    target: str, encrypted: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+    target: str, key: str | None, said: str, encrypted: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = encrypted.read_bytes()
     monkeypatch.setenv("CRM_TARGET", target)
-    expected = "CRM_WAREHOUSE_KEY is not set: the target `secure` needs a key"
-    if target == "dev":
-        expected = "is encrypted; build it with CRM_TARGET=secure"
+    monkeypatch.delenv(keys.WAREHOUSE_KEY, raising=False)
+    if key:
+        monkeypatch.setenv(keys.WAREHOUSE_KEY, key)
     built = dbt_run_in_process(manifest, encrypted.parent, {}, "countries", "seed")
     assert built.returncode != 0
-    assert expected in built.output
+    assert said in built.output
     assert encrypted.read_bytes() == before
 
 
