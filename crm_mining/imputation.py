@@ -133,9 +133,8 @@ class Encoder:
             standard = np.clip(np.where(known, standard, 0.0), -5, 5)
             columns += [standard, standard**2, (~known).astype(np.float64)]
         for name in self.texts:
-            codes = pd.Index(self.categories[name], dtype=object).get_indexer(
-                frame[name]
-            )  # below 0: another text, or none
+            categories = pd.Index(self.categories[name], dtype=object)
+            codes = categories.get_indexer(pd.Index(frame[name]))  # -1 for another text, and for none
             is_missing = frame[name].isna().to_numpy()
             flags = [(codes == code).astype(np.float64) for code in range(len(self.categories[name]))]
             columns += [*flags, ((codes < 0) & ~is_missing).astype(np.float64), is_missing.astype(np.float64)]

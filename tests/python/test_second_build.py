@@ -16,9 +16,9 @@ from crm_mining.export import export_marts
 CHANGE = "update marts.dim_products set product_name = product_name || '!'"
 
 
-def _records(file: Path) -> set[tuple[str, str]]:
+def _records(file: Path) -> dict[str, str]:
     with warehouse.connect(file) as con:
-        return {*con.execute("select record_id, customer_id from marts.customer_sources").fetchall()}
+        return dict(con.execute("select record_id, customer_id from marts.customer_sources").fetchall())
 
 
 def _totals(file: Path) -> list[tuple[object, ...]]:
@@ -62,7 +62,16 @@ def test_after_kills_a_whole_build_forgets_publishes_and_loses_nothing(
     assert all(one in (seen[0], (number, hashes)) for one in seen)
     assert publish.generations(readable) == [number]  # the earlier ones knew the person
 
-    assert _records(file) == {(record, customer) for record, customer in known if record not in records}
+    # Matching learns from one person less: a pair on the border may fall to the other side, and the log says so.
+    found = _records(file)
+    assert found.keys() == known.keys() - set(records)
+    moved = {record for record in found if found[record] != known[record]}
+    assert len(moved) < 0.001 * len(found)
+    with warehouse.connect(file) as con:
+        logged = con.execute(
+            "select record_id from marts.customer_merges where build_number > 1 order by all"
+        ).fetchall()
+    assert moved == {record for (record,) in logged}
     assert _totals(file) == totals
     export_marts(file, tmp_path / "export")
     for place in (file, readable / publish.PUBLISHED):
