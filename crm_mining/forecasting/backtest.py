@@ -78,17 +78,18 @@ def cutoffs(n: int, horizon: int, n_tests: int = N_TESTS) -> list[int]:
     -------
     list of int
         Observations known at each, rising. The last one leaves the horizon or, if that is less, a sixth of the series;
-        the others lie half as far apart from one another. Fewer where little would be left to learn from.
+        the others lie half as far apart from one another. Fewer where there would be left to learn from less than two
+        fifths of the series, or than three horizons (of short series, two thirds).
 
     Examples
     --------
     >>> cutoffs(120, 24), cutoffs(36, 12), cutoffs(3, 12)
-    ([60, 70, 80, 90, 100], [18, 21, 24, 27, 30], [])
+    ([80, 90, 100], [24, 27, 30], [])
     """
     first = min(horizon, max(n // 6, 1))
     step = max(first // 2, 1)
     known = [n - first - i * step for i in range(n_tests)] if first else []
-    return sorted(k for k in known if k >= max(MIN_OBSERVATIONS, 2 * n // 5))
+    return sorted(k for k in known if k >= max(MIN_OBSERVATIONS, 2 * n // 5, min(3 * horizon, 2 * n // 3)))
 
 
 def fingerprint(series: Series, known: int, horizon: int) -> str:
