@@ -146,6 +146,8 @@ def weigh(errors: FloatArray, may_be_used: BoolArray) -> FloatArray:
     of_all = np.where(np.isfinite(of_all), of_all, 0.0)
     own = np.where(np.isfinite(relative), (1 - SHRINKAGE) * relative + SHRINKAGE * of_all, of_all)
     n_alike = np.maximum(may_be_used @ _SAME_KIND.astype("float64"), 1.0)
+    # The inverse itself, not its square, was worse on 357 monthly series of the M3 competition (MASE 0.806; 0.794) and on
+    # the training part of the tourism set no better (1.730; 1.729).
     inverse = np.where(may_be_used, np.exp(-2 * own) / n_alike, 0.0)
     total = inverse.sum(axis=1, keepdims=True)
     return np.asarray(np.divide(inverse, total, out=np.zeros_like(inverse), where=total > 0))
@@ -162,8 +164,9 @@ def _mean(values: FloatArray, axis: tuple[int, ...] | int) -> FloatArray:
 def _combined(weights: FloatArray, forecasts: FloatArray) -> FloatArray:
     """Combine methods (the axis before the last): half the weighted mean, half the weighted median.
 
-    The mean alone lets one model that runs away pull the blend along, the median alone jumps between models. On the
-    training part of the tourism set the middle of both was better than either (MASE 1.775; 1.779 and 1.778).
+    The mean alone lets one model that runs away pull the blend along, the median alone jumps between models. On 357
+    monthly series of the M3 competition and on the training part of the tourism set the middle of both had a MASE of
+    0.794 and 1.729; the mean 0.801 and 1.727, the median 0.795 and 1.737.
     """
     used = np.where(weights[..., None] > 0, forecasts, 0.0)
     mean = (weights[..., None] * used).sum(axis=-2)
