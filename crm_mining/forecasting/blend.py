@@ -146,8 +146,8 @@ def weigh(errors: FloatArray, may_be_used: BoolArray) -> FloatArray:
     of_all = np.where(np.isfinite(of_all), of_all, 0.0)
     own = np.where(np.isfinite(relative), (1 - SHRINKAGE) * relative + SHRINKAGE * of_all, of_all)
     n_alike = np.maximum(may_be_used @ _SAME_KIND.astype("float64"), 1.0)
-    # The inverse itself, not its square, was worse on 357 monthly series of the M3 competition (MASE 0.806; 0.794) and on
-    # the training part of the tourism set no better (1.730; 1.729).
+    # The inverse itself, not its square, was worse on 357 monthly series of the M3 competition (MASE 0.806; 0.794) and
+    # on the training part of the tourism set no better (1.730; 1.729).
     inverse = np.where(may_be_used, np.exp(-2 * own) / n_alike, 0.0)
     total = inverse.sum(axis=1, keepdims=True)
     return np.asarray(np.divide(inverse, total, out=np.zeros_like(inverse), where=total > 0))
