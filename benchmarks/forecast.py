@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +128,6 @@ def make_world(n_series: int | None) -> Split:
         key = f"w{number:05d}"
         known[key], actual[key] = values[:-12].astype("float64"), values[-12:].astype("float64")
     return Split("world", 12, known, actual)
-
-
-def every(split: Split, step: int) -> Split:
-    """Keep the first series and then every so-manieth, in the order of their names."""
-    kept = sorted(split.known)[::step]
-    return replace(split, known={k: split.known[k] for k in kept}, actual={k: split.actual[k] for k in kept})
 
 
 SETS = {"tourism": read_tourism, "world": make_world}
@@ -281,7 +275,6 @@ def main() -> None:
     )
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--series", type=int, help="the first so many of each set (world: that many are made up)")
-    parser.add_argument("--every", type=int, default=1, help="of those the first and then every so-manieth")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--statsforecast-python", type=Path, help="Python of the environment that has statsforecast")
     parser.add_argument("--without-statsforecast", action="store_true", help="measure ours only")
@@ -290,9 +283,8 @@ def main() -> None:
     if arguments.fit:
         fit_with_statsforecast(*arguments.fit, arguments.processes)
         return
-    for option, value in (("--series", arguments.series), ("--every", arguments.every)):
-        if value is not None and value < 1:
-            parser.error(f"{option} is {value}; allowed: 1 and above")
+    if arguments.series is not None and arguments.series < 1:
+        parser.error(f"--series is {arguments.series}; allowed: 1 and above")
     python = arguments.statsforecast_python
     if not arguments.without_statsforecast and not (python and python.is_file()):
         parser.error(
@@ -300,7 +292,7 @@ def main() -> None:
             + HOW_TO_GET_STATSFORECAST
         )
     for name in arguments.sets:
-        split = every(SETS[name](arguments.series), arguments.every)
+        split = SETS[name](arguments.series)
         results = run_ours(split, arguments.processes)
         print(as_markdown(split, results), file=sys.stderr, flush=True)
         if not arguments.without_statsforecast:
