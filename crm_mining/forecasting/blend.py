@@ -1,9 +1,9 @@
 """From the forecasts of several models to the one that ships: weighed, held against the naive one, and added up.
 
 All of it, intervals too, learns from back-tests alone: at two or more earlier cut-offs the same models forecast what is
-by now known. A model's weight falls with the square of its error there. Where a figure is to say how good the result
-is, it must not have been learned from itself: at each cut-off the blend, the covariance of its errors and the width of
-its intervals come from the *other* cut-offs. What ships is never worse there than repeating the last season.
+by now known. A model's weight falls with the fourth power of its error there. Where a figure is to say how good the
+result is, it must not have been learned from itself: at each cut-off the blend, the covariance of its errors and the
+width of its intervals come from the *other* cut-offs. What ships is never worse there than repeating the last season.
 """
 
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ _SAME_KIND = np.array(
 NONE = "none"
 LEVELS = (0.80, 0.95)
 _NORMAL = (1.2815515655446004, 1.959963984540054)
-#: How far a series' own errors are drawn towards what they are for all series: two or three cut-offs say little. Chosen
-#: on the training part of the tourism set (0, 1/2, 3/4, 1 tried, at two dates: all within 0.5 % of one another).
+#: How far a series' own errors are drawn towards what they are for all series: a few cut-offs say little. Chosen on
+#: the training part of the tourism set (0, 1/2, 3/4, 1 tried, at two dates: all within 0.5 % of one another).
 SHRINKAGE = 0.75
 #: Shares of the blend that are tried beside the naive forecast, the largest that is no worse than it being taken.
 _SHARES = np.linspace(0.0, 1.0, 21)
@@ -122,7 +122,7 @@ class Shipped:
 
 
 def weigh(errors: FloatArray, may_be_used: BoolArray) -> FloatArray:
-    """Weigh methods by their inverse mean squared error; methods of one kind share one vote.
+    """Weigh methods by the square of their inverse mean squared error; methods of one kind share one vote.
 
     Parameters
     ----------
@@ -146,7 +146,9 @@ def weigh(errors: FloatArray, may_be_used: BoolArray) -> FloatArray:
     of_all = np.where(np.isfinite(of_all), of_all, 0.0)
     own = np.where(np.isfinite(relative), (1 - SHRINKAGE) * relative + SHRINKAGE * of_all, of_all)
     n_alike = np.maximum(may_be_used @ _SAME_KIND.astype("float64"), 1.0)
-    inverse = np.where(may_be_used, np.exp(-own) / n_alike, 0.0)
+    # The inverse itself, not its square, was worse on 357 monthly series of the M3 competition (MASE 0.806; 0.794) and
+    # on the training part of the tourism set no better (1.730; 1.729).
+    inverse = np.where(may_be_used, np.exp(-2 * own) / n_alike, 0.0)
     total = inverse.sum(axis=1, keepdims=True)
     return np.asarray(np.divide(inverse, total, out=np.zeros_like(inverse), where=total > 0))
 
@@ -162,8 +164,9 @@ def _mean(values: FloatArray, axis: tuple[int, ...] | int) -> FloatArray:
 def _combined(weights: FloatArray, forecasts: FloatArray) -> FloatArray:
     """Combine methods (the axis before the last): half the weighted mean, half the weighted median.
 
-    The mean alone lets one model that runs away pull the blend along, the median alone jumps between models. On the
-    training part of the tourism set the middle of both was better than either (MASE 1.775; 1.779 and 1.778).
+    The mean alone lets one model that runs away pull the blend along, the median alone jumps between models. On 357
+    monthly series of the M3 competition and on the training part of the tourism set the middle of both had a MASE of
+    0.794 and 1.729; the mean 0.801 and 1.727, the median 0.795 and 1.737.
     """
     used = np.where(weights[..., None] > 0, forecasts, 0.0)
     mean = (weights[..., None] * used).sum(axis=-2)

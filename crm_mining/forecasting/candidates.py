@@ -10,7 +10,7 @@ from crm_mining.forecasting import arima
 from crm_mining.forecasting.arima import ArimaFit, Orders
 from crm_mining.forecasting.history import MODELLED, History, rule_of_thumb, seasonal_naive
 from crm_mining.forecasting.seasons import forecast_profile, forecast_totals
-from crm_mining.forecasting.smoothing import fit_smoothing, forecast_theta
+from crm_mining.forecasting.smoothing import forecast_smoothing, forecast_theta
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -126,10 +126,14 @@ def candidates(
         if np.all(np.isfinite(forecast)) and forecast.max() <= y.max() + reach and forecast.min() >= y.min() - reach:
             found.forecasts[name], found.forms[name] = forecast, form
 
+    # Where there are logarithms, smoothing and Theta are of them alone: with those of the values as well the blend was
+    # worse on 357 monthly series of the M3 competition (MAPE 21.8; 20.8 without) and on the training part of the
+    # tourism set (MASE 1.745; 1.734), and took longer.
     for prefix, values, back in scales:
         for method, (ahead, form, orders) in _of_one_scale(
-            values, period, horizon, (starts or {}).get(prefix + ARIMA), is_final, regressors
-        ).items():
+            values, period, horizon, (starts or {}).get(prefix + ARIMA), is_final, regressors,
+            is_arima_alone=len(scales) > 1 and not prefix,
+        ).items():  # fmt: skip
             name = prefix + method
             if orders is not None:
                 found.orders[name] = orders
@@ -148,7 +152,13 @@ _Found = tuple[FloatArray, str, Orders | None]
 
 
 def _of_one_scale(
-    y: FloatArray, period: int, horizon: int, start: Orders | None, is_final: bool, regressors: FloatArray | None
+    y: FloatArray,
+    period: int,
+    horizon: int,
+    start: Orders | None,
+    is_final: bool,
+    regressors: FloatArray | None,
+    is_arima_alone: bool,
 ) -> dict[str, _Found]:
     n = len(y)
     is_plain = period <= MAX_PERIOD and n >= MIN_SEASONS * period
@@ -170,9 +180,11 @@ def _of_one_scale(
         ahead = arima.forecast(y, fit, horizon, x[:n], x[n:])
         form = f"{fit.orders}, {fit.method}" + ("" if with_calendar is None else ", with calendar")
         out[ARIMA] = (ahead, form, fit.orders)
+    if is_arima_alone:
+        return out
     rest = y - waves[:n]
-    smoothed = fit_smoothing(rest, own_period)
-    out[SMOOTHING] = (smoothed.forecast(horizon) + waves[n:], str(smoothed), None)
+    smoothed, form = forecast_smoothing(rest, own_period, horizon)
+    out[SMOOTHING] = (smoothed + waves[n:], form, None)
     out[THETA] = (forecast_theta(rest, own_period, horizon) + waves[n:], "Theta", None)
     return out
 
