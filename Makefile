@@ -23,7 +23,7 @@ build: $(STAMP)  ## install what is missing, then raw tables to tested marts; VA
 test: $(STAMP)   ## all Python tests (the SQL tests run within the build)
 	$(BIN)/pytest -n 2 --dist loadfile
 
-soak: $(STAMP)   ## kill publish, backup, restore and builds over and over, fill their disk; prints what was survived (half an hour)
+soak: $(STAMP)   ## kill publish, backup, restore and builds over and over, fill their disk; prints what was survived (a quarter of an hour)
 	CRM_SOAK=1 $(BIN)/pytest -s tests/python/test_crash.py
 
 lint: $(STAMP)   ## SQL by sqlfluff, Python by ruff and mypy
