@@ -9,7 +9,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import SAMPLE, Build, dbt_build, table_hashes
+from conftest import SAMPLE, Build, dbt_build, dbt_run_in_process, table_hashes
+from dbt.contracts.graph.manifest import Manifest
 from duckdb_extensions import import_extension
 
 
@@ -96,20 +97,22 @@ def test_postgres_gives_the_same_marts_as_files(postgres: str, sample_build: Bui
     assert {name for name in found if found[name] != expected[name]} == set()
 
 
-def test_a_missing_table_in_the_database_is_named(postgres: str, tmp_path: Path) -> None:
-    build = dbt_build(
-        tmp_path,
-        {"raw_from": "database", "raw_location": "raw_postgres.nowhere", "modules": ["shop"]},
-        environment={"CRM_RAW_POSTGRES": postgres},
-        check=False,
-    )
+def test_a_missing_table_in_the_database_is_named(
+    postgres: str, manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRM_RAW_POSTGRES", postgres)
+    variables = {"raw_from": "database", "raw_location": "raw_postgres.nowhere", "modules": ["shop"]}
+    build = dbt_run_in_process(manifest, tmp_path, variables, "stg_shop__orders")
     assert build.returncode != 0
     assert "raw table shop." in build.output
     assert "expected the table raw_postgres.nowhere.shop_" in build.output
 
 
-def test_a_password_in_the_connection_string_is_refused(tmp_path: Path) -> None:
-    build = dbt_build(tmp_path, environment={"CRM_RAW_POSTGRES": "host=localhost password=geheim"}, check=False)
+def test_a_password_in_the_connection_string_is_refused(
+    manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRM_RAW_POSTGRES", "host=localhost password=geheim")
+    build = dbt_run_in_process(manifest, tmp_path, {}, "stg_shop__orders")
     assert build.returncode != 0
     assert "CRM_RAW_POSTGRES must not hold a password" in build.output
     assert "geheim" not in build.output

@@ -3,6 +3,7 @@
 import random
 import re
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def test_after_kills_a_whole_build_forgets_publishes_and_loses_nothing(
         building = pool.submit(dbt_build, tmp_path, variables, check=False)
         while not building.done():
             seen.append(seen_by_readers(readable, 1))
+            time.sleep(0.3)
     build = building.result()
     assert build.returncode == 0, build.output[-3000:]
     assert len(seen) > 50
