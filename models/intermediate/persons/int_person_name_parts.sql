@@ -1,41 +1,9 @@
-with texts as (
-    select * from {{ ref('int_person_texts') }}
+with fields as (
+    select * from {{ ref('int_person_name_fields') }}
 ),
 
 name_words as (
     select * from {{ ref('name_words') }}
-),
-
--- 'Last, First' and 'First Last' in one field are taken apart where the parts are missing; 'van der', 'de la' go with the last.
-split as (
-    select
-        record_id,
-        title,
-        middle_name,
-        case
-            when first_name is not null or last_name is not null or full_name is null then first_name
-            when full_name like '%,%' then nullif(trim(split_part(full_name, ',', 2)), '')
-            else
-                nullif(
-                    trim(
-                        regexp_replace(
-                            full_name,
-                            '((?i:\b(?:von|van|de|del|della|di|da|du|la|le|den|der|zu|ter)\s+)*\S+(?:\s+(?i:jr|sr|ii|iii|phd|md)\.?)?)$',
-                            ''
-                        )
-                    ),
-                    ''
-                )
-        end as first_name,
-        case
-            when first_name is not null or last_name is not null or full_name is null then last_name
-            when full_name like '%,%' then nullif(trim(split_part(full_name, ',', 1)), '')
-            else
-                regexp_extract(
-                    full_name, '((?i:\b(?:von|van|de|del|della|di|da|du|la|le|den|der|zu|ter)\s+)*\S+(?:\s+(?i:jr|sr|ii|iii|phd|md)\.?)?)$', 1
-                )
-        end as last_name
-    from texts
 ),
 
 words as (
@@ -49,13 +17,13 @@ words as (
             record_id,
             'first' as part,
             first_name as name
-        from split
+        from fields
         union all
         select
             record_id,
             'last' as part,
             last_name as name
-        from split
+        from fields
     ) as parts_in_rows
     where name is not null
 ),
@@ -107,13 +75,13 @@ joined as (
 
 parts as (
     select
-        split.record_id,
-        coalesce(split.title, joined.found_title) as title,
+        fields.record_id,
+        coalesce(fields.title, joined.found_title) as title,
         joined.first_name,
-        split.middle_name,
+        fields.middle_name,
         joined.last_name,
         joined.suffix
-    from split
+    from fields
     left join joined using (record_id)
 )
 

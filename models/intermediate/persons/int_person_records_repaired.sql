@@ -27,20 +27,8 @@ gender_words as (
     select * from {{ ref('gender_words') }}
 ),
 
-horizon as (
-    select * from {{ ref('int_event_horizon') }}
-),
-
--- Month and day stand in each other's place when only that way round they make a date.
-dated as (
-    select
-        records.record_id,
-        coalesce(
-            records.birth_date,
-            try_cast(regexp_replace(records.birth_date_text, '^(\d{4})-(\d{2})-(\d{2})$', '\1-\3-\2') as date)
-        ) as birth_date,
-        records.birth_date is null as is_swapped
-    from records
+birth_dates as (
+    select * from {{ ref('int_person_birth_dates') }}
 ),
 
 repaired as (
@@ -65,11 +53,7 @@ repaired as (
             else texts.full_name
         end as full_name,
         gender_words.gender,
-        case
-            when dated.birth_date between '{{ var("earliest_birth_date") }}'
-                and coalesce(records.created_at::date, horizon.last_event_date, 'infinity'::date)
-                then dated.birth_date
-        end as birth_date,
+        birth_dates.birth_date,
         contacts.email,
         contacts.phone,
         contacts.mobile,
@@ -94,16 +78,15 @@ repaired as (
                 when texts.first_name is null and texts.last_name is null then 'split_from_full_name'
             end,
             'email': contacts.email_correction, 'city': places.city_correction, 'country': places.country_correction,
-            'birth_date': case when dated.is_swapped then 'day_month_swapped' end } as corrections
+            'birth_date': case when birth_dates.is_swapped then 'day_month_swapped' end } as corrections
     from records
     inner join texts using (record_id)
     inner join names using (record_id)
     inner join contacts using (record_id)
     inner join places using (record_id)
-    inner join dated using (record_id)
+    inner join birth_dates using (record_id)
     left join streets using (record_id)
     left join gender_words on gender_words.variant = lower(replace(texts.gender, '.', ''))
-    cross join horizon
 )
 
 select * from repaired
