@@ -55,7 +55,7 @@ explained as (
             person_repair('national_id', "'tidied_text'"),
             person_repair('loyalty_id', "'tidied_text'"),
             person_repair('language', "'letter_case'", imputed=true),
-            repair('birth_date', 'coalesce(records.birth_date::varchar, records.birth_date_text)', 'cleaned.birth_date::varchar', "coalesce(case when cleaned.birth_date is not null then repaired.corrections.birth_date end, 'impossible_date')"),
+            repair('birth_date', 'coalesce(records.birth_date::varchar, records.birth_date_text)', 'cleaned.birth_date::varchar', "coalesce(repaired.corrections.birth_date, 'impossible_date')"),
             repair('income', number_text('records.income'), number_text('cleaned.income'), "imputed.rules['income']"),
             repair('household_size', 'records.household_size', 'cleaned.household_size', "imputed.rules['household_size']"),
         ]) }} as repairs
