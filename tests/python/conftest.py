@@ -98,7 +98,7 @@ def dbt_run_in_process(
     metas = [node.config.meta for node in manifest.nodes.values() if "raw_root" in node.config.meta]
     runner = dbtRunner(manifest=manifest, callbacks=[lambda event: messages.append(event.info.msg)])
     # Nobody reads the manifest or the log of such a run, and writing the first takes longer than a small run itself.
-    # dbt's threads wait for each other more than they help: one takes 3/4 of the processor's time that two take.
+    # dbt's threads wait for each other more than they help: one takes 4/5 of the processor's time that two take.
     places = [
         "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"), "--no-write-json",
         "--log-level-file", "none", "--threads", "1",
