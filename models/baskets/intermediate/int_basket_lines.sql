@@ -1,6 +1,6 @@
 with orders as (
     select * from {{ ref('fct_orders') }}
-    where order_type = 'sale' and status is distinct from 'cancelled'
+    where order_type = 'sale' and {{ is_counted('fct_orders') }}
 ),
 
 order_lines as (
@@ -48,4 +48,5 @@ basket_lines as (
     from web_events
 )
 
-select * from basket_lines
+-- A product in two lines of an order is bought once.
+select distinct * from basket_lines

@@ -57,5 +57,5 @@ events as (
     from tickets
 )
 
-select * from events
+select distinct * from events
 where item_id is not null

@@ -32,7 +32,7 @@ redeemed as (
         and sent.promotion_code = orders.promotion_code
         and sent.touched_at <= orders.ordered_at
         and sent.as_of_date + 90 >= orders.ordered_date
-    where orders.order_type = 'sale' and orders.status is distinct from 'cancelled'
+    where orders.order_type = 'sale' and {{ is_counted() }}
 ),
 
 answered as (

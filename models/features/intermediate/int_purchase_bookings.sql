@@ -5,7 +5,7 @@ with orders as (
 -- A cancelled order was no purchase, whenever it was cancelled: the sources don't say when.
 kept as (
     select * from orders
-    where customer_id is not null and status is distinct from 'cancelled'
+    where customer_id is not null and {{ is_counted() }}
 ),
 
 sales as (

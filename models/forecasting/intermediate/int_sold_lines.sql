@@ -32,7 +32,7 @@ joined as (
     inner join orders on lines.order_id = orders.order_id
     left join products on lines.product_id = products.product_id
     left join segments on orders.customer_id = segments.customer_id
-    where orders.status is distinct from 'cancelled' and lines.order_type in ('sale', 'return')
+    where {{ is_counted() }} and lines.order_type in ('sale', 'return')
 )
 
 select * from joined

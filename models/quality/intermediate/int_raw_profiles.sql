@@ -1,16 +1,4 @@
--- depends_on: {{ ref('stg_crm__contacts') }}
--- depends_on: {{ ref('stg_crm__opportunities') }}
--- depends_on: {{ ref('stg_crm__opportunity_stages') }}
--- depends_on: {{ ref('stg_shop__customers') }}
--- depends_on: {{ ref('stg_shop__products') }}
--- depends_on: {{ ref('stg_shop__orders') }}
--- depends_on: {{ ref('stg_shop__order_lines') }}
--- depends_on: {{ ref('stg_shop__web_events') }}
--- depends_on: {{ ref('stg_support__requesters') }}
--- depends_on: {{ ref('stg_support__tickets') }}
--- depends_on: {{ ref('stg_marketing__subscribers') }}
--- depends_on: {{ ref('stg_marketing__campaigns') }}
--- depends_on: {{ ref('stg_marketing__touches') }}
+{%- do reads_raw_tables() %}
 with horizon as (
     select as_of_date from {{ ref('int_event_horizon') }}
 ),

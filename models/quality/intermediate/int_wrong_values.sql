@@ -1,26 +1,4 @@
--- depends_on: {{ ref('stg_crm__contacts') }}
--- depends_on: {{ ref('stg_crm__opportunities') }}
--- depends_on: {{ ref('stg_crm__opportunity_stages') }}
--- depends_on: {{ ref('stg_shop__customers') }}
--- depends_on: {{ ref('stg_shop__products') }}
--- depends_on: {{ ref('stg_shop__orders') }}
--- depends_on: {{ ref('stg_shop__order_lines') }}
--- depends_on: {{ ref('stg_shop__web_events') }}
--- depends_on: {{ ref('stg_support__requesters') }}
--- depends_on: {{ ref('stg_support__tickets') }}
--- depends_on: {{ ref('stg_marketing__subscribers') }}
--- depends_on: {{ ref('stg_marketing__campaigns') }}
--- depends_on: {{ ref('stg_marketing__touches') }}
--- depends_on: {{ ref('int_person_records_cleaned') }}
--- depends_on: {{ ref('int_products_cleaned') }}
--- depends_on: {{ ref('int_orders_cleaned') }}
--- depends_on: {{ ref('int_order_lines_cleaned') }}
--- depends_on: {{ ref('int_web_events_cleaned') }}
--- depends_on: {{ ref('int_opportunities_cleaned') }}
--- depends_on: {{ ref('int_opportunity_stages_cleaned') }}
--- depends_on: {{ ref('int_tickets_cleaned') }}
--- depends_on: {{ ref('int_campaigns_cleaned') }}
--- depends_on: {{ ref('int_touches_cleaned') }}
+{%- do reads_raw_tables(cleaned=true) %}
 with faults as (
     select
         source_table,

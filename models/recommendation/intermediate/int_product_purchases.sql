@@ -16,7 +16,7 @@ purchases as (
     inner join orders on lines.order_id = orders.order_id
     where
         lines.order_type = 'sale'
-        and orders.status is distinct from 'cancelled'
+        and {{ is_counted() }}
         and lines.customer_id is not null
         and lines.product_id is not null
         and lines.quantity > 0

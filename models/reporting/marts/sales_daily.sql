@@ -22,7 +22,7 @@ kept as (
         orders.ordered_date = first_purchases.first_purchase_date and orders.order_type = 'sale' as is_first_day
     from orders
     left join first_purchases on orders.customer_id = first_purchases.customer_id
-    where orders.status is distinct from 'cancelled' and orders.order_type in ('sale', 'return')
+    where {{ is_counted() }} and orders.order_type in ('sale', 'return')
 ),
 
 summed as (
