@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: help build test lint format docs report export marts rollback soak sample clean lock
+.PHONY: help build test test-quick lint format docs report export marts rollback soak sample clean lock
 
 # The first of these that is there and is 3.11 to 3.13; or say which: make PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -15,13 +15,16 @@ BIN := .venv/bin
 STAMP := .venv/.installed-$(shell cksum < requirements.lock | cut -d' ' -f1)
 
 help:     ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/'
 
 build: $(STAMP)  ## install what is missing, then raw tables to tested marts; VARS='{…}' sets dbt vars
 	$(BIN)/dbt build --exclude-resource-type unit_test --vars '$(VARS)'
 
-test: $(STAMP)   ## all Python tests (the SQL tests run within the build)
+test: $(STAMP)   ## all tests of the code, the unit tests of dbt too (the tests of the data run within the build)
 	$(BIN)/pytest -n 2 --dist loadfile
+
+test-quick: $(STAMP) ## those that build no warehouse: a minute
+	$(BIN)/pytest -n 2 --dist loadfile -m "not warehouse"
 
 soak: $(STAMP)   ## kill publish, backup, restore and builds over and over, fill their disk; prints what was survived (a quarter of an hour)
 	CRM_SOAK=1 $(BIN)/pytest -s tests/python/test_crash.py

@@ -74,6 +74,14 @@ def dbt_build(
     return Build(warehouse, finished.returncode, output)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that parse the project or build a warehouse, so that `make test-quick` can leave them out."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & {"manifest", "seeded", "sample_build"} or hasattr(getattr(item, "module", None), "dbt_build"):
+            item.add_marker("warehouse")
+
+
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     """Parse the project once for runs within this process: they start in a second instead of ten."""
