@@ -18,7 +18,7 @@ help:     ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/'
 
 build: $(STAMP)  ## install what is missing, then raw tables to tested marts; VARS='{…}' sets dbt vars
-	$(BIN)/dbt build --vars '$(VARS)'
+	$(BIN)/dbt build --exclude-resource-type unit_test --vars '$(VARS)'
 
 test: $(STAMP)   ## all Python tests (the SQL tests run within the build)
 	$(BIN)/pytest -n 2 --dist loadfile

@@ -21,9 +21,7 @@ import duckdb
 from identity_sets import PROJECT, REFERENCES, IdentitySet, prepare
 
 # What Splink does too: from the clean records to the groups. The golden record is made after that.
-MATCHING = [
-    f"+int_customer_clusters,path:{folder}" for folder in ("models/intermediate/identity", "python_models/linking")
-]
+MATCHING = ["+int_customer_clusters,identity"]
 # From the raw tables to the customers; what is mined of them afterwards is not compared with anything here.
 CUSTOMERS = ["+dim_customers", "+customer_sources"]
 HOW_TO_GET_SPLINK = """\

@@ -61,11 +61,7 @@ TABLES = {
     "marts.dim_customers": "select distinct customer_id, null::varchar as country from purchases",
     "intermediate.int_event_horizon": "select max(purchase_date) as as_of_date from purchases",
 }
-MODELS = ["+int_recommendation_metrics,path:models/intermediate/offers", "path:python_models/ranking"]
-NOT_NEEDED = [
-    "int_segment_offers", "int_offer_sources", "int_offer_lists", "int_offer_speakers", "int_uplift_scores",
-    "int_uplift_metrics",
-]  # fmt: skip
+MODELS = ["+int_recommendation_metrics,recommendation"]
 #: Features by ingredient, to be left out one after the other.
 GROUPS = {
     "own purchases": None,
@@ -100,7 +96,7 @@ def build(purchases: str, folder: Path, days: int) -> Path:
             connection.execute(f"create table {name} as {query}")
     command = [
         str(Path(sys.executable).parent / "dbt"), "run", "--target-path", str(folder / "target"), "--log-path",
-        str(folder / "logs"), "--vars", json.dumps({"offer_days": days}), "--select", *MODELS, "--exclude", *NOT_NEEDED,
+        str(folder / "logs"), "--vars", json.dumps({"offer_days": days}), "--select", *MODELS,
     ]  # fmt: skip
     places = {"CRM_WAREHOUSE": str(warehouse), "DBT_PROJECT_DIR": str(PROJECT), "DBT_PROFILES_DIR": str(PROJECT)}
     subprocess.run(command, cwd=PROJECT, env=os.environ | places, check=True)

@@ -7,9 +7,9 @@ import pytest
 from conftest import Build, dbt_run_in_process, open_to_write
 from dbt.contracts.graph.manifest import Manifest
 
-OF_PRODUCTS = (
+OF_RATES = (
     "select test_name, status, n_failures, failures_table from marts.dq_test_results "
-    "where table_name = 'marts.dim_products' order by all"
+    "where table_name = 'intermediate.int_exchange_rates' order by all"
 )
 
 
@@ -25,7 +25,7 @@ def _change(folder: Path, sql: str) -> None:
         con.execute(sql)
 
 
-def _test(manifest: Manifest, folder: Path, selection: str = "dim_products") -> Build:
+def _test(manifest: Manifest, folder: Path, selection: str = "int_exchange_rates") -> Build:
     return dbt_run_in_process(manifest, folder, {}, selection, command="test")
 
 
@@ -41,24 +41,22 @@ def test_a_build_records_each_test_once(sample_build: Build) -> None:
 
 
 def test_failing_rows_are_found_and_gone_when_mended(manifest: Manifest, folder: Path) -> None:
-    _change(folder, "create table marts.kept as from marts.dim_products")
-    _change(folder, "insert into marts.dim_products from marts.kept order by product_id limit 3")
-    _change(folder, "insert into marts.dim_products by name select 'nameless' as product_name")
+    _change(folder, "create table intermediate.kept as from intermediate.int_exchange_rates")
+    _change(folder, "insert into intermediate.int_exchange_rates from intermediate.kept order by all limit 3")
+    _change(folder, "insert into intermediate.int_exchange_rates (currency, valid_from) values ('XXX', '2020-01-01')")
     for _ in range(2):  # a second time changes nothing
         build = _test(manifest, folder)
         assert build.returncode == 1
-        failed = {name: (n, place) for name, status, n, place in build.query(OF_PRODUCTS) if status == "fail"}
-        assert set(failed) == {"not_null_dim_products_product_id", "unique_dim_products_product_id"}
-        assert {n for n, _ in failed.values()} == {1, 3}
-        for n_failures, place in failed.values():
-            assert build.query(f"select count(*) from {place}") == [(n_failures,)]
-    (place,) = [place for name, (_, place) in failed.items() if name.startswith("not_null")]
-    assert build.query(f"select product_name from {place}") == [("nameless",)]
+        ((_, n_failures, place),) = [row[1:] for row in build.query(OF_RATES) if row[1] == "fail"]
+        assert n_failures == 4
+        problems = f"select problem, count(*), any_value(currency) from {place} group by all order by all"
+        assert [row[:2] for row in build.query(problems)] == [("key repeated", 3), ("value missing", 1)]
+        assert build.query(problems)[1][2] == "XXX"
     assert len(build.query("select test_name from marts.dq_test_results group by all having count(*) > 1")) == 0
 
-    _change(folder, "create or replace table marts.dim_products as from marts.kept")
+    _change(folder, "create or replace table intermediate.int_exchange_rates as from intermediate.kept")
     build = _test(manifest, folder)
-    assert {(status, n, place) for _, status, n, place in build.query(OF_PRODUCTS)} == {("pass", 0, None)}
+    assert {(status, n, place) for _, status, n, place in build.query(OF_RATES)} == {("pass", 0, None)}
     assert build.query("select * from duckdb_tables() where schema_name = 'test_failures'") == []
 
 
@@ -66,7 +64,7 @@ def test_only_tests_that_ran_change_and_other_runs_stay(manifest: Manifest, fold
     everything = "from marts.dq_test_results where run_id != 'later' order by all"
     before = Build(folder / "warehouse.duckdb", 0, "").query(everything)
     _change(folder, "update intermediate.int_quality_run set run_id = 'later'")
-    build = _test(manifest, folder)
+    build = _test(manifest, folder, "dim_products")
     assert build.query(everything) == before
     later = build.query("select distinct table_name from marts.dq_test_results where run_id = 'later' order by all")
     assert later == [("marts.dim_products",), ("marts.fct_order_lines",)]  # the latter's relationship to the former

@@ -86,7 +86,7 @@ def test_postgres_gives_the_same_marts_as_files(postgres: str, sample_build: Bui
         },
         environment={"CRM_RAW_POSTGRES": postgres},
         arguments=[
-            "--resource-type", "model", "--resource-type", "seed", "--select", "+path:models/marts/core",
+            "--resource-type", "model", "--resource-type", "seed", "--select", "+core", "+customer_merges",
             "+dq_rejected_rows", "+dq_repairs",
         ],
     )  # fmt: skip
