@@ -42,7 +42,7 @@ format: $(STAMP) ## what the linters can mend by themselves
 
 docs: $(STAMP)   ## the documentation as a searchable site, dbt's pages in it; a dead link fails: target/site/index.html
 	$(BIN)/dbt docs generate --static --quiet
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 report: $(STAMP) ## the state of the data as one page: target/report.html
 	$(BIN)/python -m crm_mining.report

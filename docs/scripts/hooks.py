@@ -54,7 +54,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         markdown = ROW.sub(_with_default, markdown).replace(HEAD, LONG_HEAD)
     if source not in PAGES:
         markdown = MATH.sub(lambda found: _formula(found[1]), markdown)
-        markdown = _outside_fences(markdown, lambda text: SYMBOL.sub(lambda found: convert(found[1]), text))
+        markdown = _outside_fences(
+            markdown, lambda text: SYMBOL.sub(lambda found: f"<span>{convert(found[1])}</span>", text)
+        )
     folder = posixpath.dirname(source)
     is_outside = source in PAGES
 

@@ -25,6 +25,7 @@ CONCEPTS = (
 BLOCK = re.compile(
     r"(?:^<!-- not run: (?P<reason>[^>]+?) -->\n)?^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
+NUMBER = re.compile(r"(\d+\.\d+)")
 #: What .ci/run calls by itself.
 CI = re.compile(r"^make (build|test|test-quick|lint|docs)( +#.*)?$", re.MULTILINE)
 BIN = Path(sys.executable).parent
@@ -170,4 +171,8 @@ def test_the_picture_is_of_the_sample(sample_build: Build) -> None:
     figure = module(DOCS / "scripts" / "figure.py")
     with open_to_read(sample_build.warehouse) as con:
         drawn = figure.draw(figure.facts(con))
-    assert drawn == (DOCS / "img" / "at_work.svg").read_text(encoding="utf-8"), "run docs/scripts/figure.py"
+    # Another processor may move a point of a line by a hair.
+    there = NUMBER.split((DOCS / "img" / "at_work.svg").read_text(encoding="utf-8"))
+    now = NUMBER.split(drawn)
+    assert now[::2] == there[::2], "run docs/scripts/figure.py"
+    assert [float(x) for x in now[1::2]] == pytest.approx([float(x) for x in there[1::2]], abs=0.3)
