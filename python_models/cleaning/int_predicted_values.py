@@ -7,6 +7,6 @@ def model(dbt, session):
 
     return predict_gaps(
         dbt.ref("int_imputation_records"),
-        dbt.ref("imputation_choices"),
+        dbt.ref("int_imputation_choices"),
         sample_rows=dbt.config.meta_get("sample_rows"),
     )

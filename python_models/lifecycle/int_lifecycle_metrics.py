@@ -11,7 +11,7 @@ def model(dbt, session):
     return evaluate_lifecycle(
         dbt.ref("int_lifecycle_states"),
         dbt.ref("int_customer_months"),
-        dbt.ref("lifecycle_terms"),
+        dbt.ref("int_lifecycle_terms"),
         dbt.ref("int_customer_sources").project("source_table, source_key, customer_id"),
         **{name: find_truth(**places, name=name) for name in truth},
     )

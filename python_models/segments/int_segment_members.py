@@ -5,4 +5,4 @@ def model(dbt, session):
     dbt.config(materialized="table", schema="intermediate")
     from crm_mining.segments import assign_from_tables
 
-    return assign_from_tables(dbt.ref("int_segment_inputs"), dbt.ref("segment_terms"))
+    return assign_from_tables(dbt.ref("int_segment_inputs"), dbt.ref("int_segment_terms"))

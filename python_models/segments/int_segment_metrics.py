@@ -9,7 +9,7 @@ def model(dbt, session):
     places = {"raw_root": dbt.config.meta_get("raw_root"), "truth": dbt.config.meta_get("truth_location")}
     return evaluate_segments(
         dbt.ref("int_segment_inputs"),
-        dbt.ref("segment_terms"),
+        dbt.ref("int_segment_terms"),
         dbt.ref("int_customer_sources").project("source_table, source_key, customer_id"),
         **{name: find_truth(**places, name=name) for name in ("record_persons", "persons")},
     )

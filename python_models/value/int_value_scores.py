@@ -5,4 +5,4 @@ def model(dbt, session):
     dbt.config(materialized="table", schema="intermediate")
     from crm_mining.value import score_from_tables
 
-    return score_from_tables(dbt.ref("int_customer_purchases"), dbt.ref("value_terms"))
+    return score_from_tables(dbt.ref("int_customer_purchases"), dbt.ref("int_value_terms"))

@@ -14,7 +14,7 @@ policies as (
         choices.group_by,
         choices.is_auto,
         declared.constant
-    from {{ ref('imputation_choices') }} as choices
+    from {{ ref('int_imputation_choices') }} as choices
     inner join declared using (table_name, column_name)
     where choices.is_chosen
 ),

@@ -18,6 +18,20 @@ with metrics as (
     from {{ ref(table) }}
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
+),
+
+definitions as (
+    select * from {{ ref('metric_definitions') }}
+),
+
+defined as (
+    select
+        metrics.*,
+        definitions.unit,
+        definitions.better,
+        definitions.description
+    from metrics
+    left join definitions on metrics.metric = definitions.metric
 )
 
-select * from metrics
+select * from defined

@@ -17,7 +17,7 @@ records as (
 ),
 
 priors as (
-    select * from {{ ref('match_weights') }}
+    select * from {{ ref('int_match_weights') }}
     where attribute = 'prior'
 ),
 

@@ -7,7 +7,7 @@ with patterns as (
 ),
 
 weights as (
-    select * from {{ ref('match_weights') }}
+    select * from {{ ref('int_match_weights') }}
 ),
 
 weighed as (

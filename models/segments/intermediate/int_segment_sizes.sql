@@ -3,7 +3,7 @@ with members as (
 ),
 
 terms as (
-    select * from {{ ref('segment_terms') }}
+    select * from {{ ref('int_segment_terms') }}
 ),
 
 features as (

@@ -1,4 +1,4 @@
-"""The centroids behind customer_segments, as-of date after as-of date, kept until a refit is asked for."""
+"""The centroids of segment_terms, as-of date after as-of date, kept until a refit is asked for."""
 
 
 def model(dbt, session):

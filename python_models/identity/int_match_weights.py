@@ -2,7 +2,7 @@
 
 
 def model(dbt, session):
-    dbt.config(materialized="table", schema="marts")
+    dbt.config(materialized="table")
     from crm_mining.linkage import fit_from_tables
 
     return fit_from_tables(
