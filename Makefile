@@ -24,7 +24,7 @@ test: $(STAMP)   ## all Python tests (the SQL tests run within the build)
 	$(BIN)/pytest -n 2 --dist loadfile
 
 soak: $(STAMP)   ## kill publish, backup, restore and builds over and over, fill their disk; prints what was survived (a quarter of an hour)
-	CRM_SOAK=1 $(BIN)/pytest -s tests/python/test_crash.py
+	CRM_SOAK=1 $(BIN)/pytest -s tests/python/project/test_crash.py
 
 lint: $(STAMP)   ## SQL by sqlfluff, Python by ruff and mypy
 	$(BIN)/sqlfluff lint --processes 2 models tests/singular
@@ -41,16 +41,16 @@ docs: $(STAMP)   ## the documentation of every table as one page: target/static_
 	$(BIN)/dbt docs generate --static
 
 report: $(STAMP) ## the state of the data as one page: target/report.html
-	$(BIN)/python -m crm_mining.report
+	$(BIN)/python -m crm_mining.reporting.report
 
 export: $(STAMP) ## every mart as a CSV file that a spreadsheet takes for no formula: target/export
-	$(BIN)/python -m crm_mining.export
+	$(BIN)/python -m crm_mining.warehouse.export
 
 rollback: $(STAMP) ## show readers the published generation before the current one
-	$(BIN)/python -m crm_mining.publish rollback
+	$(BIN)/python -m crm_mining.warehouse.publish rollback
 
 marts: $(STAMP)  ## ten rows of every mart as one page: docs/marts_of_the_sample.md
-	$(BIN)/python -m crm_mining.mart_samples
+	$(BIN)/python -m crm_mining.reporting.mart_samples
 
 sample: $(STAMP) ## make the bundled sample again (the same bytes)
 	$(BIN)/python -m crm_mining.synth --customers 4000 --seed 7 --out seeds/sample

@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 
 from crm_mining.synth import Parameters, generate
-from crm_mining.value import ALIVE_SLOPE, CALIBRATION_DAYS, evaluate_p_alive, fit_value, score_value
+from crm_mining.value.purchases import ALIVE_SLOPE, CALIBRATION_DAYS, evaluate_p_alive, fit_value, score_value
 
 DAYS = [date(2025, 5, 19), date(2025, 8, 17), date(2025, 10, 2), date(2025, 12, 31)]
 

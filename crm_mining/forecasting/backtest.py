@@ -10,10 +10,10 @@ from multiprocessing import get_context
 import numpy as np
 import numpy.typing as npt
 
+from crm_mining.common.threads import one_thread
 from crm_mining.forecasting.arima import Orders
 from crm_mining.forecasting.candidates import Candidates, candidates
 from crm_mining.forecasting.history import MIN_OBSERVATIONS, prepare
-from crm_mining.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from crm_mining.linkage import choose_threshold
+from crm_mining.common.threads import one_thread
+from crm_mining.identity.model import choose_threshold
 from crm_mining.prediction import encoding, metrics, models
 from crm_mining.prediction.encoding import Encoding, FloatArray, IntArray
 from crm_mining.prediction.models import Candidate, Model, Training
-from crm_mining.threads import one_thread
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
 BoolArray = npt.NDArray[np.bool_]
@@ -73,7 +73,7 @@ class TargetFit:
     predictions : DataFrame
         Columns of :data:`crm_mining.prediction.metrics.PREDICTION_COLUMNS`: out of fold, and of the hold-out.
     metrics : DataFrame
-        Columns of :data:`crm_mining.identity_evaluation.COLUMNS`.
+        Columns of :data:`crm_mining.identity.evaluation.COLUMNS`.
     importance : DataFrame
         ``model, feature, permutation_importance``: how much ROC area is lost (RMSE gained) when the feature is
         shuffled; for the model that is used.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from crm_mining.identity_evaluation import COLUMNS as METRIC_COLUMNS
+from crm_mining.identity.evaluation import COLUMNS as METRIC_COLUMNS
 from crm_mining.prediction.encoding import COLUMNS, Encoding, FloatArray
 from crm_mining.prediction.metrics import PREDICTION_COLUMNS
 from crm_mining.prediction.models import NODE_COLUMNS, TERM_COLUMNS, Model

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from crm_mining.common.progress import Progress
+from crm_mining.common.refits import check_refit
+from crm_mining.common.threads import one_thread
 from crm_mining.prediction import metrics, scorecard, selection, storage
 from crm_mining.prediction.encoding import as_numbers
 from crm_mining.prediction.models import NODE_COLUMNS, TERM_COLUMNS
 from crm_mining.prediction.selection import CLASSIFICATION, Baselines, TargetFit
-from crm_mining.progress import Progress
-from crm_mining.refits import check_refit
-from crm_mining.threads import one_thread
 
 WINDOW_DAYS = 90
 KEYS = ["customer_id", "as_of_date"]
