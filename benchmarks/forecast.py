@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from identity_sets import PROJECT, REFERENCE_DATA
 
-FloatArray = npt.NDArray[np.float64]
+from crm_mining.common.arrays import FloatArray
 
 HOW_TO_GET_STATSFORECAST = """\
 statsforecast is not part of this project. Make an environment for it outside the repository, and name its Python:

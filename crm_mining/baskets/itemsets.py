@@ -16,15 +16,12 @@ from dataclasses import dataclass, field
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from scipy import sparse
 
+from crm_mining.common.arrays import BoolArray, IntArray, WordArray
 from crm_mining.common.progress import Progress
-
-Ints = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
-Bools = npt.NDArray[np.bool_]
+from crm_mining.common.seeds import SEED
 
 #: Bytes that one step of the search may hold at a time; a search of k items holds k such steps at most.
 _STEP_BYTES = 32 * 2**20
@@ -32,7 +29,6 @@ _STEP_BYTES = 32 * 2**20
 _PAIRS_PER_SECOND, _WORDS_PER_SECOND = 5e7, 3e8
 #: Longer than this no search may take, by the estimate.
 _MAX_SECONDS = 1800
-_SEED = 20240101
 
 _GROUPED = """
 with items as (
@@ -66,8 +62,8 @@ class Baskets:
     """
 
     item_ids: list[str]
-    basket: Ints
-    item: Ints
+    basket: IntArray
+    item: IntArray
     n_baskets: int
 
 
@@ -95,8 +91,8 @@ class Itemsets:
     item_ids: list[str]
     n_baskets: int
     min_count: int
-    items: list[Ints] = field(default_factory=list)
-    counts: list[Ints] = field(default_factory=list)
+    items: list[IntArray] = field(default_factory=list)
+    counts: list[IntArray] = field(default_factory=list)
     n_candidates: list[int] = field(default_factory=list)
 
     @property
@@ -174,7 +170,7 @@ def frequent_itemsets(
     item_counts = np.bincount(baskets.item, minlength=len(baskets.item_ids)).astype(np.int64)
     kept = np.flatnonzero(item_counts >= min_count)
     by_rarity = kept[np.argsort(item_counts[kept], kind="stable")]
-    parts: list[list[tuple[Ints, Ints]]] = [[] for _ in range(max_length)]
+    parts: list[list[tuple[IntArray, IntArray]]] = [[] for _ in range(max_length)]
     parts[0].append((by_rarity[:, None], item_counts[by_rarity]))
     n_candidates = [len(baskets.item_ids)] + [0] * (max_length - 1)
     if max_length > 1 and len(by_rarity) > 1:
@@ -188,7 +184,7 @@ def frequent_itemsets(
     )  # fmt: skip
 
 
-def count_itemsets(baskets: Baskets, item_ids: list[str], items: list[Ints]) -> list[Ints]:
+def count_itemsets(baskets: Baskets, item_ids: list[str], items: list[IntArray]) -> list[IntArray]:
     """Count the baskets that hold given sets, for instance of baskets other than those they were found in.
 
     Parameters
@@ -233,7 +229,7 @@ class _Search:
     def __init__(
         self,
         baskets: Baskets,
-        by_rarity: Ints,
+        by_rarity: IntArray,
         min_count: int,
         max_length: int,
         max_itemsets: int,
@@ -258,7 +254,7 @@ class _Search:
         self.item_starts = np.searchsorted(self.item[self.place], np.arange(self.n_items + 1))
         self.n_baskets = baskets.n_baskets
 
-    def run(self) -> Iterator[tuple[Ints, Ints]]:
+    def run(self) -> Iterator[tuple[IntArray, IntArray]]:
         """Give sets as arrays of shape (n, k) with their counts, k from 2 on."""
         first, second, counts = self._pairs()
         yield np.column_stack([first, second]), counts
@@ -278,7 +274,7 @@ class _Search:
                 f"{words / _WORDS_PER_SECOND / 60:,.0f} minutes. {self._advice()}"
             )
         # In an order that has nothing to do with rarity, so that what is done says how much is left.
-        classes = np.random.default_rng(_SEED).permutation(np.flatnonzero(triangles))
+        classes = np.random.default_rng(SEED).permutation(np.flatnonzero(triangles))
         progress = Progress("sets of three items looked into", int(triangles.sum()))
         done = 0
         for first_item in classes:
@@ -286,7 +282,7 @@ class _Search:
             done += int(triangles[first_item])
             progress.update(done)
 
-    def _pairs(self) -> tuple[Ints, Ints, Ints]:
+    def _pairs(self) -> tuple[IntArray, IntArray, IntArray]:
         """Count pairs, of so many first items at a time that a table of their counts fits."""
         work = float((self.row_end - np.arange(len(self.item)) - 1).sum())
         if work > _MAX_SECONDS * _PAIRS_PER_SECOND:
@@ -314,13 +310,13 @@ class _Search:
         first_items, second_items, pair_counts = (np.concatenate(column) for column in zip(*found, strict=True))
         return first_items, second_items, pair_counts
 
-    def _following(self, places: Ints) -> tuple[Ints, Ints]:
+    def _following(self, places: IntArray) -> tuple[IntArray, IntArray]:
         """Give the places after each of these in its basket: which of these, and the place."""
         lengths = self.row_end[places] - places - 1
         which = np.repeat(np.arange(len(places)), lengths)
         return which, np.arange(len(which)) + np.repeat(places + 1 - (np.cumsum(lengths) - lengths), lengths)
 
-    def _class(self, first_item: int, done: float) -> Iterator[tuple[Ints, Ints]]:
+    def _class(self, first_item: int, done: float) -> Iterator[tuple[IntArray, IntArray]]:
         """Find the sets of three and more whose rarest item is this one."""
         partners = self.is_pair.indices[self.is_pair.indptr[first_item] : self.is_pair.indptr[first_item + 1]]
         partners = np.sort(partners).astype(np.int64)
@@ -337,7 +333,7 @@ class _Search:
         prefix = np.full((len(partners), 1), first_item)
         yield from self._extend(np.column_stack([prefix, partners]), bits, done)
 
-    def _extend(self, sets: Ints, bits: Words, done: float) -> Iterator[tuple[Ints, Ints]]:
+    def _extend(self, sets: IntArray, bits: WordArray, done: float) -> Iterator[tuple[IntArray, IntArray]]:
         """Join sets that differ in their last item; go deeper before going on, so that little is held at a time."""
         n_sets, length = sets.shape
         is_last = np.append((sets[1:, :-1] != sets[:-1, :-1]).any(axis=1), True)
@@ -368,10 +364,10 @@ class _Search:
             if length + 1 < self.max_length:
                 yield from self._extend(longer, both[kept], done)
 
-    def _is_pair(self, first: Ints, second: Ints) -> Bools:
+    def _is_pair(self, first: IntArray, second: IntArray) -> BoolArray:
         keys = first * self.n_items + second
         at = np.searchsorted(self.pair_keys, keys)
-        found: Bools = self.pair_keys[np.minimum(at, len(self.pair_keys) - 1)] == keys
+        found: BoolArray = self.pair_keys[np.minimum(at, len(self.pair_keys) - 1)] == keys
         return found
 
     def _found(self, n_more: int, done: float) -> None:
@@ -395,19 +391,19 @@ def _min_count(min_support: float, n_baskets: int) -> int:
     return count
 
 
-def _in_order(found: list[tuple[Ints, Ints]], length: int) -> tuple[Ints, Ints]:
+def _in_order(found: list[tuple[IntArray, IntArray]], length: int) -> tuple[IntArray, IntArray]:
     items = np.sort(np.concatenate([np.zeros((0, length), dtype=np.int64), *(part for part, _ in found)]), axis=1)
     counts = np.concatenate([np.zeros(0, dtype=np.int64), *(part for _, part in found)])
     order = np.lexsort(items.T[::-1])
     return items[order], counts[order]
 
 
-def _lengths(lists: pa.ListArray) -> Ints:
-    lengths: Ints = np.diff(lists.offsets.to_numpy()).astype(np.int64)
+def _lengths(lists: pa.ListArray) -> IntArray:
+    lengths: IntArray = np.diff(lists.offsets.to_numpy()).astype(np.int64)
     return lengths
 
 
-def _bit_strings(row: Ints, column: Ints, n_rows: int, n_columns: int) -> Words:
+def _bit_strings(row: IntArray, column: IntArray, n_rows: int, n_columns: int) -> WordArray:
     """Set one bit for each (row, column), which are distinct and sorted by column; shape (n_rows, n_columns / 64)."""
     n_words = max(1, -(-n_columns // 64))
     bits = np.zeros((n_rows, n_words), dtype=np.uint64)
@@ -421,7 +417,7 @@ def _bit_strings(row: Ints, column: Ints, n_rows: int, n_columns: int) -> Words:
     return bits
 
 
-def _ones(bits: Words) -> Ints:
+def _ones(bits: WordArray) -> IntArray:
     """Count the ones of each row."""
-    n_ones: Ints = np.bitwise_count(bits).sum(axis=1, dtype=np.int64)
+    n_ones: IntArray = np.bitwise_count(bits).sum(axis=1, dtype=np.int64)
     return n_ones

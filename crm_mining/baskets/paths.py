@@ -24,16 +24,12 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
 from crm_mining.baskets.rules import ALPHA, independence_p, q_values
+from crm_mining.common.arrays import BoolArray, FloatArray, IntArray
 from crm_mining.common.progress import Progress
-
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.float64]
 
 #: Occasions of the two periods are counted; those of a third only lead on.
 TRAINING, HOLDOUT, NEITHER = 0, 1, 2
@@ -85,23 +81,23 @@ class Events:
     """
 
     item_ids: list[str]
-    entity: Ints
-    item: Ints
-    position: Ints
-    period: Ints
-    is_antecedent: Bools
-    is_consequent: Bools
+    entity: IntArray
+    item: IntArray
+    position: IntArray
+    period: IntArray
+    is_antecedent: BoolArray
+    is_consequent: BoolArray
 
 
 @dataclass(frozen=True)
 class _Occasions:
     """Occasions of several paths, sorted by path, entity and end, each once."""
 
-    path: Ints
-    entity: Ints
-    end: Ints
-    start: Ints
-    period: Ints
+    path: IntArray
+    entity: IntArray
+    end: IntArray
+    start: IntArray
+    period: IntArray
 
 
 def read_events(events: duckdb.DuckDBPyRelation) -> Events:
@@ -261,7 +257,7 @@ class _Followers:
 
     def chunks(
         self, occasions: _Occasions, min_entities: int, *, lead_on: bool
-    ) -> Iterator[tuple[tuple[pd.DataFrame, tuple[Ints, _Occasions]], int]]:
+    ) -> Iterator[tuple[tuple[pd.DataFrame, tuple[IntArray, _Occasions]], int]]:
         """Count what follows each path, whole paths at a time; give the longer paths too, and how far this is."""
         path_starts = np.flatnonzero(np.append(True, occasions.path[1:] != occasions.path[:-1]))
         path_ends = np.append(path_starts[1:], len(occasions.path))
@@ -305,13 +301,13 @@ class _Followers:
             start[kept] + self.low, self.events.period[kept],
         )  # fmt: skip
 
-    def _ranges(self, occasions: _Occasions) -> tuple[Ints, Ints]:
+    def _ranges(self, occasions: _Occasions) -> tuple[IntArray, IntArray]:
         origin = occasions.entity * self.stride - self.low
         until = np.minimum(occasions.end + self.max_gap, occasions.start + self.max_span)
         first = np.searchsorted(self.key, origin + occasions.end, side="right")
         return first, np.maximum(np.searchsorted(self.key, origin + until, side="right"), first)
 
-    def _count(self, occasions: _Occasions, which: Ints, event: Ints) -> pd.DataFrame:
+    def _count(self, occasions: _Occasions, which: IntArray, event: IntArray) -> pd.DataFrame:
         may_follow = self.events.is_consequent[event] & (occasions.period[which] != NEITHER)
         which, event = which[may_follow], event[may_follow]
         # The first time that an item follows; events are in order of time.
@@ -340,8 +336,8 @@ class _Followers:
         )  # fmt: skip
 
     def _lead_on(
-        self, occasions: _Occasions, which: Ints, event: Ints, frequent: pd.DataFrame
-    ) -> tuple[Ints, _Occasions]:
+        self, occasions: _Occasions, which: IntArray, event: IntArray, frequent: pd.DataFrame
+    ) -> tuple[IntArray, _Occasions]:
         """Give the occasions of frequent paths made longer by what followed; the path is its number in ``rule``."""
         rule = occasions.path[which] * self.n_items + self.events.item[event]
         wanted = np.sort(frequent["path"].to_numpy() * self.n_items + frequent["next"].to_numpy())
@@ -363,7 +359,7 @@ class _Followers:
         )
 
 
-def _first_steps(events: Events, path: Ints) -> _Occasions:
+def _first_steps(events: Events, path: IntArray) -> _Occasions:
     order = np.lexsort((events.position, events.entity, path))
     order = order[events.is_antecedent[order]]
     order = order[_is_new(path[order], events.entity[order], events.position[order])]
@@ -376,7 +372,7 @@ def _part(occasions: _Occasions, start: int, stop: int) -> _Occasions:
 
 
 def _longer(
-    further: list[tuple[Ints, _Occasions]], paths: list[tuple[int, ...]], n_items: int
+    further: list[tuple[IntArray, _Occasions]], paths: list[tuple[int, ...]], n_items: int
 ) -> tuple[_Occasions, list[tuple[int, ...]]]:
     """Give the paths of all chunks new numbers."""
     numbers = np.cumsum([0, *(len(rules) for rules, _ in further)])
@@ -417,7 +413,7 @@ def _measured(rules: pd.DataFrame, n_entities: int, min_confidence: float, n_tes
     return rules[["path", "next", *PATH_SCHEMA.names[PATH_SCHEMA.get_field_index("n_entities") :]]]
 
 
-def _explained(rules: pd.DataFrame) -> Bools:
+def _explained(rules: pd.DataFrame) -> BoolArray:
     """Say where the path without its first step does as well, by Fisher's exact test among that path's occasions."""
     counts = {
         (path, following): (n_followed, n_occasions)
@@ -439,14 +435,14 @@ def _explained(rules: pd.DataFrame) -> Bools:
     return explained
 
 
-def _ragged(first: Ints, last: Ints) -> tuple[Ints, Ints]:
+def _ragged(first: IntArray, last: IntArray) -> tuple[IntArray, IntArray]:
     """Write out ranges: the number of the range and each member of it."""
     lengths = last - first
     which = np.repeat(np.arange(len(first)), lengths)
     return which, np.arange(len(which)) - np.repeat(np.cumsum(lengths) - lengths - first, lengths)
 
 
-def _is_new(*columns: Ints) -> Bools:
+def _is_new(*columns: IntArray) -> BoolArray:
     """Say where a sorted row differs from the one before it."""
     differs = np.ones(len(columns[0]), dtype=np.bool_)
     if len(differs):
@@ -454,7 +450,7 @@ def _is_new(*columns: Ints) -> Bools:
     return differs
 
 
-def _quantile(values: Ints, sizes: Ints, share: float) -> FloatArray:
+def _quantile(values: IntArray, sizes: IntArray, share: float) -> FloatArray:
     """Give a quantile of each group of sorted values, between neighbours in proportion; NaN of none."""
     starts = np.cumsum(sizes) - sizes
     at = (sizes - 1) * share

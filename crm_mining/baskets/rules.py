@@ -16,7 +16,6 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from dbt_common.events.base_types import EventLevel
@@ -26,15 +25,13 @@ from scipy.stats import hypergeom
 
 from crm_mining.baskets.itemsets import (
     Baskets,
-    Ints,
     Itemsets,
     SupportTooLowError,
     count_itemsets,
     frequent_itemsets,
     read_baskets,
 )
-
-FloatArray = npt.NDArray[np.float64]
+from crm_mining.common.arrays import FloatArray, IntArray
 
 #: A shorter rule explains a longer one, and a later basket confirms a rule, at this level.
 ALPHA = 0.05
@@ -149,7 +146,7 @@ def n_tests(itemsets: Itemsets, max_right: int) -> float:
     return total
 
 
-def independence_p(n_both: Ints, n_left: Ints, n_right: Ints, n_all: int | Ints) -> FloatArray:
+def independence_p(n_both: IntArray, n_left: IntArray, n_right: IntArray, n_all: int | IntArray) -> FloatArray:
     """Test whether two things meet more often than independent ones (Fisher's exact test, one-sided).
 
     Parameters

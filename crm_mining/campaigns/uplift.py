@@ -21,10 +21,10 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.linear_model import LogisticRegression, RidgeCV
 
+from crm_mining.common.arrays import FloatArray
+from crm_mining.common.seeds import SEED
 from crm_mining.common.threads import one_thread
 from crm_mining.identity.evaluation import COLUMNS, no_metrics, read_truth, sole_persons
-
-FloatArray = npt.NDArray[np.float64]
 
 CURRENT = "current"
 TWO_MODELS, TRANSFORMED, MEAN, RESPONSE = "two_models", "transformed_outcome", "mean", "response"
@@ -40,7 +40,6 @@ MIN_GROUP, MIN_BUYERS = 100, 10
 #: The last campaigns, this share of all, judge; never fewer than one.
 JUDGING_SHARE = 1 / 3
 N_RESAMPLES = 200
-SEED = 20240101
 SCORE_COLUMNS = {
     "customer_id": "str", "channel": "str", "uplift_two_models": "float64", "uplift_transformed_outcome": "float64",
     "uplift": "float64", "method": "str",

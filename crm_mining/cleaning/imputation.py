@@ -17,14 +17,12 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from crm_mining.common.arrays import FloatArray, IntArray, TextArray
 from crm_mining.common.threads import one_thread
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 Predictor = Callable[[IntArray, IntArray], pd.Series]
 
 SIMPLE = ("median", "mode", "mean", "constant")
@@ -470,7 +468,7 @@ def _halves(n: int, seed: int) -> tuple[IntArray, IntArray]:
 
 def _masked_errors(
     known: IntArray,
-    values: npt.NDArray[np.object_],
+    values: TextArray,
     odds: FloatArray,
     halves: tuple[IntArray, IntArray],
     policies: Sequence[Policy],
@@ -599,12 +597,12 @@ def _exp(logs: FloatArray) -> FloatArray:
     return np.asarray(np.sign(logs) * np.expm1(np.minimum(np.abs(logs), 500.0)), dtype=np.float64)
 
 
-def _decimals(known: npt.NDArray[np.float64]) -> int:
+def _decimals(known: FloatArray) -> int:
     """Decimals, at most four, that the known values are written with."""
     return next((digits for digits in range(4) if np.allclose(known, np.round(known, digits), rtol=0, atol=1e-9)), 4)
 
 
-def _scales(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _scales(values: FloatArray) -> tuple[float, float]:
     """Mean deviation from the median, and standard deviation; 1 where all values are equal."""
     deviation = float(np.mean(np.abs(values - np.median(values))))
     return deviation or 1.0, float(np.std(values)) or 1.0

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+
+from crm_mining.common.arrays import FloatArray, IntArray
+from crm_mining.common.seeds import SEED
 
 if TYPE_CHECKING:
     from sklearn.ensemble import IsolationForest
 
-FloatArray = npt.NDArray[np.float64]
 
-SEED = 20240101
 N_TREES = 200
 BATCH_ROWS = 50_000
 #: Fewer rows than this have no usual form.
@@ -118,7 +118,7 @@ def isolated_rows(relation: duckdb.DuckDBPyRelation, *, spreads: float | str, sa
     return pa.Table.from_batches(found, schema=OUTLIERS)
 
 
-def _decisive_column(forest: "IsolationForest", rows: FloatArray, middle: FloatArray) -> npt.NDArray[np.int64]:
+def _decisive_column(forest: "IsolationForest", rows: FloatArray, middle: FloatArray) -> IntArray:
     """Per row the column without whose odd value, the median in its place, the row would be least odd."""
     if not len(rows):
         return np.empty(0, dtype=np.int64)

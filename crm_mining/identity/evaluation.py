@@ -4,19 +4,18 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-FloatArray = npt.NDArray[np.float64]
+from crm_mining.common.arrays import FloatArray, IntArray
+from crm_mining.common.seeds import SEED
 
 COLUMNS = {
     "model": "str", "target": "str", "split": "str", "fold": "int64", "metric": "str", "value": "float64",
     "interval_low": "float64", "interval_high": "float64", "baseline": "float64",
 }  # fmt: skip
 N_RESAMPLES = 500
-SEED = 20240101
 
 
 def find_truth(*, raw_root: str, truth: str, name: str) -> Path | None:
@@ -122,7 +121,7 @@ def evaluate_identity(
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _connected(records: pd.DataFrame, columns: list[str]) -> npt.NDArray[np.int64]:
+def _connected(records: pd.DataFrame, columns: list[str]) -> IntArray:
     """Label records that share a value in any of the columns, directly or through others."""
     links = [
         pd.DataFrame({"record": np.arange(len(records)), "value": records[column]}).dropna()
@@ -136,7 +135,7 @@ def _connected(records: pd.DataFrame, columns: list[str]) -> npt.NDArray[np.int6
     return np.asarray(connected_components(graph, directed=False)[1][: len(records)], dtype="int64")
 
 
-def _metrics(customer: npt.NDArray[np.int64], person: npt.NDArray[np.int64]) -> dict[str, tuple[float, float, float]]:
+def _metrics(customer: IntArray, person: IntArray) -> dict[str, tuple[float, float, float]]:
     """Pairwise and B-cubed measures (see cluster_metrics) with intervals.
 
     Each person's share of the sums is kept apart, so that persons can be drawn again with replacement.

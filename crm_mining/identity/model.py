@@ -19,14 +19,13 @@ from dataclasses import dataclass
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
-FloatArray = npt.NDArray[np.float64]
+from crm_mining.common.arrays import BoolArray, FloatArray, IntArray
 
 UNKNOWN = -1
 #: How much is known before the data is seen, in pairs.
@@ -203,11 +202,11 @@ def _by_hand(fixed: pd.DataFrame | None) -> list[tuple[str, int, float | None, f
     ]
 
 
-def _levels_and_counts(patterns: pd.DataFrame, attributes: list[str]) -> tuple[npt.NDArray[np.int64], FloatArray]:
+def _levels_and_counts(patterns: pd.DataFrame, attributes: list[str]) -> tuple[IntArray, FloatArray]:
     return patterns[attributes].to_numpy(dtype="int64"), patterns["n_pairs"].to_numpy(dtype="float64")
 
 
-def _smoothed(levels: npt.NDArray[np.int64], weights: FloatArray, before: FloatArray) -> FloatArray:
+def _smoothed(levels: IntArray, weights: FloatArray, before: FloatArray) -> FloatArray:
     """Share of each level among the known ones, ``before`` being pairs that were seen before the data (Dirichlet)."""
     known = levels != UNKNOWN
     counts = np.bincount(levels[known], weights=weights[known], minlength=len(before)) + before
@@ -230,7 +229,7 @@ def _rising(n_levels: int) -> FloatArray:
 
 
 def _posterior(
-    levels: npt.NDArray[np.int64], attributes: list[str], classes: Sequence[dict[str, FloatArray]], prior: FloatArray
+    levels: IntArray, attributes: list[str], classes: Sequence[dict[str, FloatArray]], prior: FloatArray
 ) -> FloatArray:
     """Probability of each class given each pattern, shape (n_patterns, n_classes)."""
     log_p = np.tile(np.log(prior), (len(levels), 1))
@@ -394,7 +393,7 @@ def cluster(
 
 
 #: Pairs as arrays: the two row numbers, the smaller first, and the probability.
-_Edges = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], FloatArray]
+_Edges = tuple[IntArray, IntArray, FloatArray]
 #: Probabilities beyond the possible: they outweigh any mean of real ones.
 _ALWAYS, _UNLIKELY, _NEVER = 1e6, -1e4, -1e9
 
@@ -417,9 +416,7 @@ def _check_decisions(same: Sequence[tuple[str, str]], different: Sequence[tuple[
             raise ValueError(f"identity_overrides contradict: {a} and {b} are different, yet decided the same: {chain}")
 
 
-def _with_decisions(
-    a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], p: FloatArray, decided: dict[float, set[tuple[int, int]]]
-) -> _Edges:
+def _with_decisions(a: IntArray, b: IntArray, p: FloatArray, decided: dict[float, set[tuple[int, int]]]) -> _Edges:
     """Put the decisions in place of what the pairs said."""
     low, high = np.minimum(a, b), np.maximum(a, b)
     # A pair decided both ways stays apart.
@@ -435,13 +432,13 @@ def _with_decisions(
 
 
 def _components(
-    members: npt.NDArray[np.int64],
+    members: IntArray,
     edges: _Edges,
-    born: npt.NDArray[np.int64],
+    born: IntArray,
     limit: float,
     cohesion: float,
-    label: npt.NDArray[np.int64],
-) -> Iterator[tuple[npt.NDArray[np.int64], _Edges]]:
+    label: IntArray,
+) -> Iterator[tuple[IntArray, _Edges]]:
     """Yield the connected components that need judging, each with all the pairs inside it, weak ones too.
 
     Where every two records are a pair, no pair is below ``cohesion`` and no birth date differs from another, average
@@ -479,7 +476,7 @@ def _components(
         yield np.sort(rows), (a[pairs], b[pairs], p[pairs])
 
 
-def _contradict(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def _contradict(first: IntArray, second: IntArray) -> BoolArray:
     """Whether two birth dates (YYYYMMDD, 0 unknown) are of two people.
 
     Not so when the year or the day within the year is the same, when day and month are exchanged, or when two digits at
@@ -498,9 +495,7 @@ def _contradict(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> 
     )
 
 
-def _average_linkage(
-    component: npt.NDArray[np.int64], pairs: _Edges, born: npt.NDArray[np.int64], cohesion: float
-) -> list[npt.NDArray[np.int64]]:
+def _average_linkage(component: IntArray, pairs: _Edges, born: IntArray, cohesion: float) -> list[IntArray]:
     """Cut the average-linkage tree of one component where the mean probability falls below ``cohesion``."""
     n = len(component)
     a, b, p = pairs

@@ -24,7 +24,6 @@ from datetime import date
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from hmmlearn.base import BaseHMM
@@ -32,12 +31,11 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import gammaln, softmax
 
+from crm_mining.common.arrays import FloatArray, IntArray
 from crm_mining.common.progress import Progress
 from crm_mining.common.refits import check_refit
+from crm_mining.common.seeds import SEED
 from crm_mining.common.threads import one_thread
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 #: Channels: column of the counts, column of the exposures.
 CHANNELS = {
@@ -92,7 +90,6 @@ _STAY = 0.85
 _PRIOR_MOVES = 30.0
 #: Steps of EM before L-BFGS takes over; both stop where a step gains next to nothing.
 _EM_STEPS, _FIRST_CLIMB, _GAIN = 10, 10, 1e-8
-_SEED = 20240101
 
 
 @dataclass(frozen=True)
@@ -441,7 +438,7 @@ def fit_chain(
     *,
     n_starts: int = 3,
     n_steps: int = 150,
-    seed: int = _SEED,
+    seed: int = SEED,
 ) -> Chain:
     """Fit a life cycle, the number of states chosen by BIC.
 

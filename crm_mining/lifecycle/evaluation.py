@@ -7,16 +7,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from crm_mining.common.arrays import IntArray
+from crm_mining.common.seeds import SEED
 from crm_mining.identity.evaluation import COLUMNS, no_metrics, read_truth, sole_persons
 from crm_mining.lifecycle.chain import LOST, NEW
-
-FloatArray = npt.NDArray[np.float64]
 
 MODEL = "customer_lifecycle"
 #: What the recency rule calls months since the last order, from the fewest on.
 RULE_STATES = ("active", "lapsing", "dormant", LOST)
 N_RESAMPLES = 200
-SEED = 20240101
 
 
 def evaluate_lifecycle(
@@ -146,7 +145,7 @@ def _counted(known: pd.DataFrame) -> pd.Series:
 
 
 def _rates(
-    guess: npt.NDArray[np.str_], truth: npt.NDArray[np.str_], who: npt.NDArray[np.int64]
+    guess: npt.NDArray[np.str_], truth: npt.NDArray[np.str_], who: IntArray
 ) -> list[tuple[str, float, float, float]]:
     names = sorted(set(truth.tolist()))
     n = int(who.max()) + 1

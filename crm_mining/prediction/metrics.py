@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
+from crm_mining.common.arrays import FloatArray, IntArray
 from crm_mining.identity.evaluation import COLUMNS
-from crm_mining.prediction.encoding import FloatArray, IntArray
 
 PREDICTION_COLUMNS = ("model", "split", "fold", "row", "group", "actual", "prediction", "threshold")
 CLASSIFICATION_METRICS = (

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit, logit
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
@@ -20,8 +19,9 @@ from sklearn.linear_model import ElasticNet, LinearRegression, LogisticRegressio
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from crm_mining.common.arrays import FloatArray, IntArray, SingleArray
 from crm_mining.prediction import encoding
-from crm_mining.prediction.encoding import Encoding, FloatArray, IntArray
+from crm_mining.prediction.encoding import Encoding
 
 TERM_COLUMNS = {"term": "str", "coefficient": "float64", "interval_low": "float64", "interval_high": "float64"}
 NODE_COLUMNS = {
@@ -533,7 +533,7 @@ def with_features(model: Model, encoded: Encoding) -> pd.DataFrame:
     return model.terms.merge(known, on="term", how="left", sort=False)
 
 
-def tree_values(encoded: Encoding, columns: pd.DataFrame, frame: pd.DataFrame) -> npt.NDArray[np.float32]:
+def tree_values(encoded: Encoding, columns: pd.DataFrame, frame: pd.DataFrame) -> SingleArray:
     """Numbers as they are and levels as 0/1, in single precision, shape (n, n_columns); missing is NaN."""
     x = encoded.matrix(frame, columns["term"].tolist())
     return x.astype("float32")
@@ -646,7 +646,7 @@ def _boosting_settings(data: Training) -> dict[str, Any]:
     } | ({} if len(data.y) >= 500 else {"max_iter": 40})  # fmt: skip
 
 
-def _tree_matrix(data: Training) -> tuple[pd.DataFrame, npt.NDArray[np.float32]]:
+def _tree_matrix(data: Training) -> tuple[pd.DataFrame, SingleArray]:
     terms = data.encoded.terms(encoding.TREE)
     x = tree_values(data.encoded, terms, data.frame)
     return terms, x if x.shape[1] else np.zeros((len(x), 1), dtype="float32")

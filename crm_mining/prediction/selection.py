@@ -12,17 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from crm_mining.common.arrays import BoolArray, FloatArray, IntArray
 from crm_mining.common.threads import one_thread
 from crm_mining.identity.model import choose_threshold
 from crm_mining.prediction import encoding, metrics, models
-from crm_mining.prediction.encoding import Encoding, FloatArray, IntArray
+from crm_mining.prediction.encoding import Encoding
 from crm_mining.prediction.models import Candidate, Model, Training
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
-BoolArray = npt.NDArray[np.bool_]
 #: What the status of a fit can be.
 CHAMPION = "champion"
 NOT_BETTER = "baseline: no candidate is clearly better"

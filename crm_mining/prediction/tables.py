@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from crm_mining.common.progress import Progress
 from crm_mining.common.refits import check_refit
+from crm_mining.common.seeds import SEED
 from crm_mining.common.threads import one_thread
 from crm_mining.prediction import metrics, scorecard, selection, storage
 from crm_mining.prediction.encoding import as_numbers
@@ -40,7 +41,6 @@ SCORE_SCHEMA = pa.schema(
         ("fitted_as_of_date", pa.date32()),
     ]
 )  # fmt: skip
-_SEED = 20240101
 
 
 def fit_from_tables(
@@ -105,7 +105,7 @@ def fit_from_tables(
             baselines=Baselines(
                 None if pd.isna(last_period) else str(last_period), "days_since_purchase", "n_orders", "order_amount"
             ),
-            max_rows=n_max, seed=_SEED,
+            max_rows=n_max, seed=SEED,
         )  # fmt: skip
         tables += [_stored(part, rows_of_part, fit.target) for part, rows_of_part in _leave(fit, labelled).items()]
         progress.update(done)

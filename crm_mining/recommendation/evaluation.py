@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from crm_mining.common.arrays import FloatArray
+from crm_mining.common.seeds import SEED
 from crm_mining.identity.evaluation import COLUMNS, no_metrics
 from crm_mining.recommendation.ranker import ANY, NEW, SETTINGS, TEST
-
-FloatArray = npt.NDArray[np.float64]
 
 MODEL = "recommendation"
 #: The ingredients, each ranking by itself: name to a column of int_offer_features.
@@ -32,7 +31,6 @@ _OWN = ("own_purchases", "own_purchases_popularity")
 BASELINE = "popularity"
 LENGTHS = (5, 10)
 N_RESAMPLES = 200
-SEED = 20240101
 
 
 def list_metrics(lists: pd.DataFrame, bought: pd.Series, popularity: pd.Series) -> pd.DataFrame:

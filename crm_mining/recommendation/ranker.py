@@ -16,18 +16,16 @@ from dataclasses import dataclass
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
+from crm_mining.common.arrays import BoolArray, FloatArray, SingleArray
 from crm_mining.common.progress import Progress
+from crm_mining.common.seeds import SEED
 from crm_mining.common.threads import one_thread
-
-FloatArray = npt.NDArray[np.float64]
-SingleArray = npt.NDArray[np.float32]
 
 ANY, NEW = "any_product", "new_product"
 SETTINGS = (ANY, NEW)
@@ -67,7 +65,6 @@ MIN_POSITIVES = 100
 #: Weight of the trees in the mean: the best of 0.5, 0.7, 0.85 and 1 on Online Retail II, two months before its end.
 TREES_SHARE = 0.7
 BATCH_ROWS = 500_000
-SEED = 20240101
 SCORE_SCHEMA = pa.schema(
     [
         ("n_back", pa.int64()), ("setting", pa.string()), ("customer_id", pa.string()), ("product_id", pa.string()),
@@ -97,7 +94,7 @@ class Ranker:
     """
 
     features: tuple[str, ...]
-    is_varied: npt.NDArray[np.bool_]
+    is_varied: BoolArray
     trees: HistGradientBoostingClassifier | None
     regression: LogisticRegression | None
     mean: FloatArray

@@ -15,7 +15,6 @@ from datetime import date
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from scipy.optimize import linear_sum_assignment
@@ -23,12 +22,11 @@ from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
+from crm_mining.common.arrays import FloatArray, IntArray
 from crm_mining.common.progress import Progress
 from crm_mining.common.refits import check_refit
+from crm_mining.common.seeds import SEED
 from crm_mining.common.threads import one_thread
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 #: fitted (found anew, nothing to go on from), kept (went on from the last centroids), changed (found anew: the
 #: structure has changed), too_few and constant (one segment of all).
@@ -43,7 +41,6 @@ MARK = 0.4
 PACE = 0.5
 _N_SILHOUETTE, _N_BOOTSTRAP, _N_STARTS = 1_000, 8, 5
 _MAX_SCALED = 5.0
-_SEED = 20240101
 TERM_SCHEMA = pa.schema(
     [("as_of_date", pa.date32()), ("clustering", pa.string()), ("segment", pa.int64()), ("segment_name", pa.string()),
      ("feature", pa.string()), ("centroid", pa.float64()), ("center", pa.float64()), ("scale", pa.float64()),
@@ -124,7 +121,7 @@ def find_segments(
     *,
     k_range: tuple[int, int] = (3, 8),
     min_stability: float = 0.75,
-    seed: int = _SEED,
+    seed: int = SEED,
 ) -> Segments:
     """Cluster customers, going on from the last clusters where they still hold.
 
@@ -228,7 +225,7 @@ def _find(
 
 
 def choose_k(
-    scaled: FloatArray, k_range: tuple[int, int], *, seed: int = _SEED
+    scaled: FloatArray, k_range: tuple[int, int], *, seed: int = SEED
 ) -> tuple[pd.DataFrame, dict[int, IntArray]]:
     """Measure how good each number of clusters is.
 

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
+from crm_mining.common.seeds import SEED
 from crm_mining.common.threads import one_thread
 from crm_mining.identity.evaluation import COLUMNS, read_truth, sole_persons
 from crm_mining.segments.clusters import CONSTANT, TOO_FEW, read_segments, wide_inputs
@@ -17,7 +18,6 @@ MODEL, NAIVE = "customer_segments", "baseline_naive_refit"
 #: Customers of an as-of date that are looked at: the first by customer_id, which is a hash.
 MAX_CUSTOMERS = 20_000
 N_RESAMPLES = 200
-SEED = 20240101
 
 
 def evaluate_segments(

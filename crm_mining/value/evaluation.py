@@ -6,20 +6,18 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from crm_mining.common.arrays import FloatArray
+from crm_mining.common.seeds import SEED
 from crm_mining.identity.evaluation import COLUMNS, no_metrics, read_truth, sole_persons
 from crm_mining.value.purchases import evaluate_p_alive
-
-FloatArray = npt.NDArray[np.float64]
 
 MODEL, OWN_RATE, MEAN = "customer_value", "baseline_own_rate", "baseline_mean"
 #: Customers of an as-of date that are looked at: the first by customer_id, which is a hash and thus as good as random.
 MAX_CUSTOMERS = 20_000
 HORIZON = 90
 N_RESAMPLES = 200
-SEED = 20240101
 _SHOP = "shop.customers"
 
 

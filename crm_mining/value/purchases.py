@@ -36,11 +36,11 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import betaln, digamma, expit, gammaln, logit
 from scipy.stats import rankdata
 
+from crm_mining.common.arrays import BoolArray, FloatArray
 from crm_mining.common.progress import Progress
 from crm_mining.common.refits import check_refit
+from crm_mining.common.seeds import SEED
 from crm_mining.common.threads import one_thread
-
-FloatArray = npt.NDArray[np.float64]
 
 BG, MBG, SPEND = "bg_nbd", "mbg_nbd", "gamma_gamma"
 #: Parameters of each model and the values that scoring accepts.
@@ -64,7 +64,6 @@ _Z95 = 1.959963984540054
 _N_NODES = 129
 _N_DRAWS = 4000
 _CELLS_PER_DOUBLING = 4
-_SEED = 20240101
 
 #: How sure p_alive may be is learned from who bought in so many days up to the as-of date; int_customer_purchases says
 #: how the customers stood before them. On five worlds of crm_mining.synth 90 days do as well, but vary more.
@@ -404,9 +403,7 @@ def _maximise(
     )
 
 
-def _standard_errors(
-    loss: _Likelihood, at: FloatArray, n_customers: float, is_free: npt.NDArray[np.bool_]
-) -> FloatArray:
+def _standard_errors(loss: _Likelihood, at: FloatArray, n_customers: float, is_free: BoolArray) -> FloatArray:
     """Find the standard errors of the log-parameters from the curvature of the likelihood; NaN where it isn't a top."""
     error = np.full(len(at), np.nan)
     free = np.flatnonzero(is_free)
@@ -675,7 +672,7 @@ def _futures(
     x: float, seen: float, ratio: float, parameters: Mapping[str, float], spend: Mapping[str, float], model: str
 ) -> tuple[FloatArray, FloatArray]:
     """Sorted numbers of purchases, and sorted amounts in units of ``gamma + total``, of simulated living customers."""
-    draw = np.random.default_rng(_SEED)
+    draw = np.random.default_rng(SEED)
     leaving = draw.beta(parameters["a"], parameters["b"] + x + (model == MBG), size=_N_DRAWS)
     until_gone = draw.geometric(np.clip(np.nan_to_num(leaving, nan=0.5), 1e-12, 1.0)).astype("float64")
     mean = np.minimum(draw.gamma(parameters["r"] + x, size=_N_DRAWS) * ratio, 1e15)
@@ -1006,7 +1003,7 @@ def evaluate_p_alive(alive: npt.ArrayLike, is_alive: npt.ArrayLike, baseline: np
     columns = ["metric", "value", "interval_low", "interval_high", "baseline"]
     if len(truth) == 0 or truth.min() == truth.max():
         return pd.DataFrame({name: pd.Series(dtype="str" if name == "metric" else "float64") for name in columns})
-    draw = np.random.default_rng(_SEED)
+    draw = np.random.default_rng(SEED)
     samples = [draw.integers(0, len(p), len(p)) for _ in range(200)]
     resampled = np.array([_measures(p[i], truth[i]) for i in samples if 0 < truth[i].mean() < 1])
     low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
