@@ -24,7 +24,8 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from crm_mining.common.arrays import FloatArray
 from crm_mining.common.seeds import SEED
 from crm_mining.common.threads import one_thread
-from crm_mining.identity.evaluation import COLUMNS, no_metrics, read_truth, sole_persons
+from crm_mining.evaluation.metric_table import METRIC_COLUMNS, no_metrics
+from crm_mining.evaluation.truth import read_truth, sole_persons
 
 CURRENT = "current"
 TWO_MODELS, TRANSFORMED, MEAN, RESPONSE = "two_models", "transformed_outcome", "mean", "response"
@@ -229,11 +230,11 @@ def evaluate_uplift(
     Returns
     -------
     DataFrame
-        One row per model and metric, with the columns of :data:`crm_mining.identity.evaluation.COLUMNS` and intervals
-        by resampling customers. ``qini``: :func:`qini_coefficient` by the control group; ``top_third_effect``: the
-        effect on the third with the greatest uplift, by the control group; ``qini_of_truth``: by the true effects;
-        ``share_of_perfect``: of the coefficient of sorting by the true effects themselves. The baseline is sorting by
-        the probability to buy.
+        One row per model and metric, with the columns of :data:`crm_mining.evaluation.metric_table.METRIC_COLUMNS` and
+        intervals by resampling customers. ``qini``: :func:`qini_coefficient` by the control group;
+        ``top_third_effect``: the effect on the third with the greatest uplift, by the control group; ``qini_of_truth``:
+        by the true effects; ``share_of_perfect``: of the coefficient of sorting by the true effects themselves. The
+        baseline is sorting by the probability to buy.
     """
     known = features.filter(f"campaign_id != '{CURRENT}'").order("started_date, campaign_id, customer_id").df()
     judged = list(_judged_campaigns(known))
@@ -258,7 +259,7 @@ def evaluate_uplift(
         split="later_campaigns",
         fold=0,
         baseline=table["metric"].map(baseline),
-    )[list(COLUMNS)].astype(COLUMNS)
+    )[list(METRIC_COLUMNS)].astype(METRIC_COLUMNS)
 
 
 def _judged_campaigns(known: pd.DataFrame) -> Iterator[pd.DataFrame]:

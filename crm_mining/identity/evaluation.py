@@ -10,72 +10,10 @@ from scipy.sparse.csgraph import connected_components
 
 from crm_mining.common.arrays import FloatArray, IntArray
 from crm_mining.common.seeds import SEED
+from crm_mining.evaluation.metric_table import METRIC_COLUMNS, no_metrics
+from crm_mining.evaluation.truth import read_truth
 
-COLUMNS = {
-    "model": "str", "target": "str", "split": "str", "fold": "int64", "metric": "str", "value": "float64",
-    "interval_low": "float64", "interval_high": "float64", "baseline": "float64",
-}  # fmt: skip
 N_RESAMPLES = 500
-
-
-def find_truth(*, raw_root: str, truth: str, name: str) -> Path | None:
-    """Find a truth table: in the folder ``truth`` or, when that is empty, in ``truth`` beside the raw folder.
-
-    Parameters
-    ----------
-    raw_root : str
-        Folder of the raw tables.
-    truth : str
-        Folder of the truth, or empty.
-    name : str
-        Table, without its ending.
-
-    Returns
-    -------
-    Path or None
-        ``<folder>/<name>.csv`` or ``.parquet``; None when it is not there and no folder was named.
-
-    Raises
-    ------
-    FileNotFoundError
-        When a folder was named and the table is not in it.
-    """
-    folder = Path(truth) if truth else Path(raw_root).parent / "truth"
-    for candidate in (folder / f"{name}.csv", folder / f"{name}.parquet"):
-        if candidate.is_file():
-            return candidate
-    if truth:
-        raise FileNotFoundError(f"truth_location: no {name}.csv or .parquet in {folder}")
-    return None
-
-
-def read_truth(path: Path) -> pd.DataFrame:
-    """Read a truth table, all of it as text."""
-    return (pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype="str")).astype("str")
-
-
-def sole_persons(sources: duckdb.DuckDBPyRelation, record_persons: Path) -> pd.DataFrame:
-    """List the customers whose records are those of one person.
-
-    Parameters
-    ----------
-    sources : relation
-        ``source_table, source_key, customer_id`` of the records to go by.
-    record_persons : Path
-        Truth table: ``source_table, source_key, person_id``.
-
-    Returns
-    -------
-    DataFrame
-        ``customer_id, person_id``.
-    """
-    known = sources.df().merge(read_truth(record_persons), on=["source_table", "source_key"])
-    return known[["customer_id", "person_id"]].drop_duplicates().drop_duplicates("customer_id", keep=False)
-
-
-def no_metrics() -> pd.DataFrame:
-    """Give a table of :data:`COLUMNS` without rows."""
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
 
 
 def evaluate_identity(
@@ -95,8 +33,9 @@ def evaluate_identity(
     Returns
     -------
     DataFrame
-        One row per model and metric, with the columns of :data:`COLUMNS`: the value, its 95 % interval by resampling
-        persons (percentile bootstrap, Efron 1979), and the value of the baseline e-mail or phone. No truth, no rows.
+        One row per model and metric, with the columns of :data:`METRIC_COLUMNS`: the value, its 95 % interval by
+        resampling persons (percentile bootstrap, Efron 1979), and the value of the baseline e-mail or phone. No truth,
+        no rows.
     """
     if truth is None:
         return no_metrics()
@@ -118,7 +57,7 @@ def evaluate_identity(
         for name, metrics in scored.items()
         for metric, (value, low, high) in metrics.items()
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    return pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)
 
 
 def _connected(records: pd.DataFrame, columns: list[str]) -> IntArray:

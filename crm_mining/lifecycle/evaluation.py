@@ -9,8 +9,9 @@ import pandas as pd
 
 from crm_mining.common.arrays import IntArray
 from crm_mining.common.seeds import SEED
-from crm_mining.identity.evaluation import COLUMNS, no_metrics, read_truth, sole_persons
-from crm_mining.lifecycle.chain import LOST, NEW
+from crm_mining.evaluation.metric_table import METRIC_COLUMNS, no_metrics
+from crm_mining.evaluation.truth import read_truth, sole_persons
+from crm_mining.lifecycle.names import LOST, NEW
 
 MODEL = "customer_lifecycle"
 #: What the recency rule calls months since the last order, from the fewest on.
@@ -47,11 +48,12 @@ def evaluate_lifecycle(
     Returns
     -------
     DataFrame
-        One row per target, split and metric, with the columns of :data:`crm_mining.identity.evaluation.COLUMNS`.
-        ``state`` (in hindsight) and ``state_then`` (as known at the end of the month): ``accuracy`` and
-        ``macro_recall`` (mean over the true states) over all months after entry, 95 % intervals by resampling
-        customers; the baseline is :func:`recency_rule`. ``transition``: ``max_error`` and ``mean_error`` over all cells
-        of the planted matrix, and beside it the matrix counted from the rule's states.
+        One row per target, split and metric, with the columns of
+        :data:`crm_mining.evaluation.metric_table.METRIC_COLUMNS`. ``state`` (in hindsight) and ``state_then`` (as known
+        at the end of the month): ``accuracy`` and ``macro_recall`` (mean over the true states) over all months after
+        entry, 95 % intervals by resampling customers; the baseline is :func:`recency_rule`. ``transition``:
+        ``max_error`` and ``mean_error`` over all cells of the planted matrix, and beside it the matrix counted from the
+        rule's states.
     """
     if record_persons is None or person_states is None or state_transitions is None or states.limit(1).df().empty:
         return no_metrics()
@@ -81,7 +83,7 @@ def evaluate_lifecycle(
     ):
         rows.append(("transition", metric, float(value), np.nan, np.nan, float(base)))
     frame = pd.DataFrame(rows, columns=["target", "metric", "value", "interval_low", "interval_high", "baseline"])
-    return frame.assign(model=MODEL, split="all", fold=0)[list(COLUMNS)].astype(COLUMNS)
+    return frame.assign(model=MODEL, split="all", fold=0)[list(METRIC_COLUMNS)].astype(METRIC_COLUMNS)
 
 
 def recency_rule(silence: npt.ArrayLike, truth: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:

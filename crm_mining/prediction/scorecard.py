@@ -86,7 +86,7 @@ def score(
         ``target, model, status, prediction, points, reason_1, reason_2, reason_3`` in the order and with the index of
         ``frame``. A reason names an attribute and whether it raises or lowers the prediction against the average
         customer; null where fewer features have an effect. Linear models: coefficient times the term less its mean.
-        Trees: what the splits on the feature moved (see :func:`crm_mining.prediction.models.walk`).
+        Trees: what the splits on the feature moved (see :func:`crm_mining.prediction.tree_walk.walk`).
     """
     model = fit.models[fit.used]
     in_words = fit.encoded.table["family"].isin(encoding.BINNED)

@@ -21,8 +21,9 @@ from crm_mining.common.seeds import SEED
 from crm_mining.common.threads import one_thread
 from crm_mining.prediction import metrics, scorecard, selection, storage
 from crm_mining.prediction.encoding import as_numbers
-from crm_mining.prediction.models import NODE_COLUMNS, TERM_COLUMNS
+from crm_mining.prediction.models import TERM_COLUMNS
 from crm_mining.prediction.selection import CLASSIFICATION, Baselines, TargetFit
+from crm_mining.prediction.tree_walk import NODE_COLUMNS
 
 WINDOW_DAYS = 90
 KEYS = ["customer_id", "as_of_date"]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from crm_mining.common.arrays import FloatArray
 from crm_mining.common.seeds import SEED
-from crm_mining.identity.evaluation import COLUMNS, no_metrics
+from crm_mining.evaluation.metric_table import METRIC_COLUMNS, no_metrics
 from crm_mining.recommendation.ranker import ANY, NEW, SETTINGS, TEST
 
 MODEL = "recommendation"
@@ -100,9 +100,10 @@ def evaluate_recommendations(
     Returns
     -------
     DataFrame
-        One row per model, target and metric, with the columns of :data:`crm_mining.identity.evaluation.COLUMNS`: the
-        means of :func:`list_metrics` with 95 % intervals by resampling customers, and ``coverage_at_10``, the share of
-        the products among the candidates that any list names. The target is the setting; the baseline is popularity.
+        One row per model, target and metric, with the columns of
+        :data:`crm_mining.evaluation.metric_table.METRIC_COLUMNS`: the means of :func:`list_metrics` with 95 % intervals
+        by resampling customers, and ``coverage_at_10``, the share of the products among the candidates that any list
+        names. The target is the setting; the baseline is popularity.
     """
     names = ", ".join(dict.fromkeys(INGREDIENTS.values()))
     of_test = f"n_back = {TEST}"
@@ -127,8 +128,8 @@ def evaluate_recommendations(
     baseline = measured[measured["model"] == f"{MODEL}_{BASELINE}"].set_index(["target", "metric"])["value"]
     keys = pd.MultiIndex.from_frame(measured[["target", "metric"]])
     return measured.assign(baseline=baseline.reindex(keys).to_numpy(dtype="float64"), split="test", fold=0)[
-        list(COLUMNS)
-    ].astype(COLUMNS)
+        list(METRIC_COLUMNS)
+    ].astype(METRIC_COLUMNS)
 
 
 def _measured(candidates: pd.DataFrame, bought: pd.Series, setting: str) -> Iterator[pd.DataFrame]:

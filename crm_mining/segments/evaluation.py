@@ -11,8 +11,10 @@ from sklearn.metrics import adjusted_rand_score
 
 from crm_mining.common.seeds import SEED
 from crm_mining.common.threads import one_thread
-from crm_mining.identity.evaluation import COLUMNS, read_truth, sole_persons
-from crm_mining.segments.clusters import CONSTANT, TOO_FEW, read_segments, wide_inputs
+from crm_mining.evaluation.metric_table import METRIC_COLUMNS
+from crm_mining.evaluation.truth import read_truth, sole_persons
+from crm_mining.segments.clusters import CONSTANT, TOO_FEW
+from crm_mining.segments.tables import read_segments, wide_inputs
 
 MODEL, NAIVE = "customer_segments", "baseline_naive_refit"
 #: Customers of an as-of date that are looked at: the first by customer_id, which is a hash.
@@ -35,7 +37,7 @@ def evaluate_segments(
     inputs : relation
         ``clustering, customer_id, as_of_date, feature, value, scaled``.
     terms : relation
-        As :func:`crm_mining.segments.clusters.fit_from_tables` returns them.
+        As :func:`crm_mining.segments.tables.fit_from_tables` returns them.
     sources : relation
         ``source_table, source_key, customer_id``.
     record_persons, persons : Path, optional
@@ -45,13 +47,12 @@ def evaluate_segments(
     -------
     DataFrame
         One row per model, target, split and metric, with the columns of
-        :data:`crm_mining.identity.evaluation.COLUMNS`. For each as-of date after the first ``share_kept``: of the
-        customers of both dates, how many have the segment of the date before; its baseline is what they would have kept
-        under that date's own centroids, left where they were: so many have not changed themselves.
-        ``baseline_naive_refit``
-        clusters anew, with another seed, and takes labels as they come. For needs at the last date
-        ``adjusted_rand_index`` with the planted groups; the baseline groups by the category bought most. 95 % intervals
-        by resampling customers.
+        :data:`crm_mining.evaluation.metric_table.METRIC_COLUMNS`. For each as-of date after the first ``share_kept``:
+        of the customers of both dates, how many have the segment of the date before; its baseline is what they would
+        have kept under that date's own centroids, left where they were: so many have not changed themselves.
+        ``baseline_naive_refit`` clusters anew, with another seed, and takes labels as they come. For needs at the last
+        date ``adjusted_rand_index`` with the planted groups; the baseline groups by the category bought most. 95 %
+        intervals by resampling customers.
     """
     rows: list[tuple[str, str, str, str, float, float, float, float]] = []
     fits = terms.df()
@@ -95,7 +96,7 @@ def evaluate_segments(
             rows += _against_groups(labels[days[-1]], inputs, days[-1], sources, record_persons, persons)
     names = ["model", "target", "split", "metric", "value", "interval_low", "interval_high", "baseline"]
     frame = pd.DataFrame(rows, columns=names)
-    return frame.assign(fold=0)[list(COLUMNS)].astype(COLUMNS)
+    return frame.assign(fold=0)[list(METRIC_COLUMNS)].astype(METRIC_COLUMNS)
 
 
 def _share(is_kept: np.ndarray) -> tuple[float, float, float]:

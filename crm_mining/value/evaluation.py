@@ -10,8 +10,9 @@ import pandas as pd
 
 from crm_mining.common.arrays import FloatArray
 from crm_mining.common.seeds import SEED
-from crm_mining.identity.evaluation import COLUMNS, no_metrics, read_truth, sole_persons
-from crm_mining.value.purchases import evaluate_p_alive
+from crm_mining.evaluation.binary import evaluate_p_alive
+from crm_mining.evaluation.metric_table import METRIC_COLUMNS, no_metrics
+from crm_mining.evaluation.truth import read_truth, sole_persons
 
 MODEL, OWN_RATE, MEAN = "customer_value", "baseline_own_rate", "baseline_mean"
 #: Customers of an as-of date that are looked at: the first by customer_id, which is a hash and thus as good as random.
@@ -35,7 +36,7 @@ def evaluate_value(
     Parameters
     ----------
     scores : relation
-        As :func:`crm_mining.value.purchases.score_from_tables` returns it, with the horizon of 90 days.
+        As :func:`crm_mining.value.tables.score_from_tables` returns it, with the horizon of 90 days.
     purchases : relation
         ``customer_id, as_of_date, n_repeat_orders, recency_days, age_days, mean_repeat_amount`` of the same rows.
     outcomes : relation
@@ -50,11 +51,11 @@ def evaluate_value(
     -------
     DataFrame
         One row per model, target, split and metric, with the columns of
-        :data:`crm_mining.identity.evaluation.COLUMNS`, intervals of 95 % by resampling customers.
+        :data:`crm_mining.evaluation.metric_table.METRIC_COLUMNS`, intervals of 95 % by resampling customers.
         For ``n_orders_90d`` and ``value_90d``: ``mae``, ``rmse``, ``correlation`` (Pearson), ``ratio_to_actual`` (sum
         expected by sum that came) and ``interval_coverage``, beside two baselines: everybody goes on at the rate of
         their own past repeat purchases, or at the rate of all. For ``is_alive`` see
-        :func:`crm_mining.value.purchases.evaluate_p_alive`; the baseline ranks by days since the last purchase.
+        :func:`crm_mining.evaluation.binary.evaluate_p_alive`; the baseline ranks by days since the last purchase.
     """
     has_left = _has_left(sources, record_persons, persons)
     rows: list[pd.DataFrame] = [no_metrics()]
@@ -65,7 +66,7 @@ def evaluate_value(
         if has_left is not None:
             found.append(_against_truth(customers.merge(has_left, on="customer_id"), day))
         rows += [part.assign(split=f"as_of_{day}", fold=0) for part in found]
-    return pd.concat(rows, ignore_index=True)[list(COLUMNS)].astype(COLUMNS)
+    return pd.concat(rows, ignore_index=True)[list(METRIC_COLUMNS)].astype(METRIC_COLUMNS)
 
 
 def _of_day(rows: duckdb.DuckDBPyRelation, day: date) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 
 def model(dbt, session):
     dbt.config(materialized="table", schema="intermediate")
-    from crm_mining.identity.evaluation import find_truth
+    from crm_mining.evaluation.truth import find_truth
     from crm_mining.reporting.fault_report import read_faults
 
     return read_faults(

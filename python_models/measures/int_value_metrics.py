@@ -3,7 +3,7 @@
 
 def model(dbt, session):
     dbt.config(materialized="table", schema="intermediate")
-    from crm_mining.identity.evaluation import find_truth
+    from crm_mining.evaluation.truth import find_truth
     from crm_mining.value.evaluation import evaluate_value
 
     places = {"raw_root": dbt.config.meta_get("raw_root"), "truth": dbt.config.meta_get("truth_location")}

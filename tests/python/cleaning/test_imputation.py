@@ -8,15 +8,8 @@ from conftest import Build
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crm_mining.cleaning.imputation import (
-    NEVER_FILLED,
-    Encoder,
-    Policy,
-    Sample,
-    choose,
-    choose_policies,
-    measure_column,
-)
+from crm_mining.cleaning.imputation import NEVER_FILLED, Policy, choose, choose_policies, measure_column
+from crm_mining.cleaning.imputation_models import Encoder, Sample
 
 AUTO = {"policy": "auto", "group_by": None, "constant": None}
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from crm_mining.evaluation.clusters import cluster_metrics
-from crm_mining.identity.evaluation import evaluate_identity, find_truth
+from crm_mining.evaluation.truth import find_truth
+from crm_mining.identity.evaluation import evaluate_identity
 
 
 @pytest.fixture

@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.cluster import hierarchy
 
-from crm_mining.identity.model import HOUSEHOLD, MATCH, NAMESAKE, UNRELATED, choose_threshold, cluster, fit, resolve
+from crm_mining.evaluation.thresholds import choose_threshold
+from crm_mining.identity.clusters import cluster
+from crm_mining.identity.model import HOUSEHOLD, MATCH, NAMESAKE, UNRELATED, fit
+from crm_mining.identity.tables import resolve
 
 Pair = tuple[str, str]
 Clusters = dict[str, str]
@@ -239,7 +242,7 @@ def test_a_component_above_the_limit_is_cut_where_it_is_weakest(monkeypatch: pyt
         sizes.append(len(distances))
         return hierarchy.linkage(distances, method=method)
 
-    monkeypatch.setattr("crm_mining.identity.model.linkage", counting)
+    monkeypatch.setattr("crm_mining.identity.clusters.linkage", counting)
     found = clustered(records, pairs, max_dense=10)
     assert max(sizes, default=0) <= 10 * 9 / 2
     assert partition(found) == {frozenset(group) for group in groups}

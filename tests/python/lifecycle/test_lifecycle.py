@@ -7,18 +7,17 @@ import pyarrow as pa
 import pytest
 from hmmlearn.base import BaseHMM
 
-from crm_mining.lifecycle.chain import (
-    ActivityHMM,
-    Chain,
+from crm_mining.lifecycle.chain import Chain, fit_chain
+from crm_mining.lifecycle.evaluation import recency_rule
+from crm_mining.lifecycle.hmm import ActivityHMM
+from crm_mining.lifecycle.names import name_states
+from crm_mining.lifecycle.tables import (
     chain_from_terms,
     chain_terms,
     decode_from_tables,
     decode_months,
-    fit_chain,
     fit_from_tables,
-    name_states,
 )
-from crm_mining.lifecycle.evaluation import recency_rule
 
 PLANTED = np.array([[0.8, 0.15, 0.05], [0.1, 0.75, 0.15], [0, 0, 1.0]])
 START = np.array([0.5, 0.4, 0.1])

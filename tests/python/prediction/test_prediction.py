@@ -13,15 +13,28 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from crm_mining.identity.evaluation import COLUMNS
-from crm_mining.prediction import encoding, metrics, models, scorecard, selection, storage
+from crm_mining.evaluation.metric_table import METRIC_COLUMNS
+from crm_mining.prediction import (
+    calibration,
+    candidates,
+    encoding,
+    linear,
+    metrics,
+    models,
+    scorecard,
+    selection,
+    storage,
+    tree_walk,
+    trees,
+)
+from crm_mining.prediction.folds import fold_ids
 from crm_mining.prediction.selection import Baselines, TargetFit, fit_target
 
 PROJECT = Path(__file__).resolve().parents[3]
 REFERENCE_DATA = Path(os.environ.get("CRM_REFERENCE_DATA") or PROJECT.parent / "shared" / "data")
 TELCO = REFERENCE_DATA / "telco_churn" / "Telco-Customer-Churn.csv"
 FEATURES = ["recency", "frequency", "money", "channel", "age"]
-QUICK = {name: models.CLASSIFIERS[name] for name in ("logistic_regression", "scorecard", "decision_tree")}
+QUICK = {name: candidates.CLASSIFIERS[name] for name in ("logistic_regression", "scorecard", "decision_tree")}
 RULES = Baselines(last_period="bought_before", recency="recency", frequency="frequency", monetary="money")
 
 
@@ -72,7 +85,7 @@ def test_a_champion_beats_the_baselines_and_is_calibrated(fit: TargetFit) -> Non
     assert (fit.status, fit.used) == (selection.CHAMPION, fit.champion)
     held = fit.metrics[(fit.metrics["split"] == "holdout") & (fit.metrics["model"] == fit.champion)]
     by_name = held.set_index("metric")
-    assert list(fit.metrics.columns) == list(COLUMNS)
+    assert list(fit.metrics.columns) == list(METRIC_COLUMNS)
     assert set(by_name.index) == set(metrics.CLASSIFICATION_METRICS)
     assert 0.8 < by_name.loc["calibration_slope", "value"] < 1.2
     assert by_name.loc["roc_auc", "value"] > by_name.loc["roc_auc", "baseline"]
@@ -141,10 +154,10 @@ def test_sql_scores_a_linear_model_as_scikit_learn_does(fit: TargetFit, training
 
 def test_stored_coefficients_are_those_scikit_learn_finds(training: models.Training) -> None:
     terms, x = training.matrix(encoding.LINEAR)
-    model = models.logistic_regression(training)
+    model = linear.logistic_regression(training)
     near = [
         LogisticRegression(C=c, solver="newton-cholesky", max_iter=200, tol=1e-8).fit(x, training.y)
-        for c in models.LOGISTIC_C
+        for c in linear.LOGISTIC_C
     ]
     raw = model.raw(training.encoded, training.frame)
     assert min(np.abs(1 / (1 + np.exp(-raw)) - m.predict_proba(x)[:, 1]).max() for m in near) < 1e-9
@@ -153,14 +166,14 @@ def test_stored_coefficients_are_those_scikit_learn_finds(training: models.Train
 
 def test_stored_trees_score_as_scikit_learn_does(training: models.Training) -> None:
     terms = training.encoded.terms(encoding.TREE)
-    x = models.tree_values(training.encoded, terms, training.frame)
-    boosted = HistGradientBoostingClassifier(**models._boosting_settings(training)).fit(x, training.y)
-    stored = models.boosting(training).raw(training.encoded, training.frame)
+    x = tree_walk.tree_values(training.encoded, terms, training.frame)
+    boosted = HistGradientBoostingClassifier(**trees._boosting_settings(training)).fit(x, training.y)
+    stored = trees.boosting(training).raw(training.encoded, training.frame)
     assert np.abs(stored - boosted.decision_function(x)).max() < 1e-9
     forest = RandomForestClassifier(
         100, max_leaf_nodes=64, max_depth=12, min_samples_leaf=5, max_samples=len(x), random_state=1
     ).fit(x, training.y)
-    stored = models.random_forest(training).raw(training.encoded, training.frame)
+    stored = trees.random_forest(training).raw(training.encoded, training.frame)
     assert np.abs(stored - forest.predict_proba(x)[:, 1]).max() < 1e-9
 
 
@@ -226,12 +239,12 @@ def test_calibration_is_drawn_to_no_change_until_many_rows_speak() -> None:
     rng = np.random.default_rng(6)
     log_odds = rng.normal(-1, 1.5, 40_000)
     y = (rng.random(40_000) < 1 / (1 + np.exp(-(0.5 + 0.5 * log_odds)))).astype("float64")
-    few, many = (models.calibrate("boosting", log_odds[:n], y[:n]) for n in (60, 40_000))
-    assert few[1] > models.platt(log_odds[:60], y[:60])[1] + 0.3
+    few, many = (calibration.calibrate("boosting", log_odds[:n], y[:n]) for n in (60, 40_000))
+    assert few[1] > calibration.platt(log_odds[:60], y[:60])[1] + 0.3
     assert many == pytest.approx((0.5, 0.5), abs=0.05)
     # A margin is no probability: nothing to be drawn to.
-    assert models.calibrate("linear_svm", log_odds[:60], y[:60]) == models.platt(log_odds[:60], y[:60])
-    assert models.calibrate("boosting", -log_odds, y)[1] == 0.0
+    assert calibration.calibrate("linear_svm", log_odds[:60], y[:60]) == calibration.platt(log_odds[:60], y[:60])
+    assert calibration.calibrate("boosting", -log_odds, y)[1] == 0.0
 
 
 def test_shuffled_labels_score_chance_and_leave_the_baseline(table: pd.DataFrame) -> None:
@@ -239,7 +252,7 @@ def test_shuffled_labels_score_chance_and_leave_the_baseline(table: pd.DataFrame
     slow = ("linear_svm", "random_forest", "average")
     found = fitted(
         shuffled, holdout=table.assign(bought=shuffled["bought"].sample(frac=1, random_state=1).to_numpy()),
-        candidates={name: fit for name, fit in models.CLASSIFIERS.items() if name not in slow},
+        candidates={name: fit for name, fit in candidates.CLASSIFIERS.items() if name not in slow},
     )  # fmt: skip
     assert found.status == selection.NOT_BETTER
     assert found.used == "prior"
@@ -281,7 +294,7 @@ def test_boosting_is_chosen_where_it_wins() -> None:
     names = ("logistic_regression", "scorecard", "decision_tree", "random_forest", "boosting")
     found = fitted(
         table, "answers", features=[c for c in table if c not in ("customer_id", "answers")], n_resamples=25,
-        candidates={name: models.CLASSIFIERS[name] for name in names},
+        candidates={name: candidates.CLASSIFIERS[name] for name in names},
     )  # fmt: skip
     area = found.metrics.query("metric == 'roc_auc' and fold == -1").set_index("model")["value"]
     assert area["boosting"] > area["logistic_regression"] + 0.02
@@ -294,7 +307,7 @@ def test_rolling_origins_never_train_on_a_later_date() -> None:
 
     def spy(data: models.Training) -> models.Model:
         seen.append((len(data.y), str(data.frame["as_of"].max())))
-        return models.logistic_regression(data)
+        return linear.logistic_regression(data)
 
     found = fitted(table, as_of="as_of", candidates={"spy": spy})
     assert seen == [(400, "2024-01-01"), (800, "2024-02-01"), (1200, "2024-03-01"), (1600, "2024-04-01")]
@@ -388,7 +401,7 @@ def test_telco_churn_reaches_the_published_figures() -> None:
     table["TotalCharges"] = pd.to_numeric(table["TotalCharges"], errors="coerce")
     table["churned"] = (table["Churn"] == "Yes").astype(int)
     features = [c for c in table.columns if c not in ("customerID", "Churn", "churned")]
-    fold = models.fold_ids(table["churned"].to_numpy(dtype="float64"), np.arange(len(table)), 5, 0)
+    fold = fold_ids(table["churned"].to_numpy(dtype="float64"), np.arange(len(table)), 5, 0)
     p = np.zeros(len(table))
     for k in range(5):
         found = fit_target(

@@ -14,7 +14,7 @@ import pytest
 from conftest import Build, dbt_run_in_process, open_to_read, open_to_write
 from dbt.contracts.graph.manifest import Manifest
 
-from crm_mining.prediction import models, selection
+from crm_mining.prediction import candidates, selection
 from crm_mining.prediction.tables import FIT_SCHEMA, SCORE_SCHEMA, fit_from_tables, score_from_tables
 
 FEATURES = """int_as_of_dates int_purchase_bookings int_customer_purchases int_customer_activity int_customer_days
@@ -189,8 +189,8 @@ def _run(features: pd.DataFrame, labels: pd.DataFrame, **options: Any) -> tuple[
 
 
 def test_scores_read_nothing_but_stored_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = {name: models.CLASSIFIERS[name] for name in ("logistic_regression", "scorecard", "decision_tree")}
-    monkeypatch.setattr(models, "CLASSIFIERS", quick)
+    quick = {name: candidates.CLASSIFIERS[name] for name in ("logistic_regression", "scorecard", "decision_tree")}
+    monkeypatch.setattr(candidates, "CLASSIFIERS", quick)
     days = [date(2024, 1, 1), date(2024, 3, 31), date(2024, 6, 29)]
     features, labels = _small(600, [*days, date(2024, 9, 27)])
     labels = labels[labels["as_of_date"].isin(days)]

@@ -8,7 +8,7 @@ import pytest
 from conftest import Build, dbt_run_in_process
 from dbt.contracts.graph.manifest import Manifest
 
-from crm_mining.prediction import models
+from crm_mining.prediction import candidates
 from crm_mining.synth import Parameters, generate
 
 #: 90 days before the last day of the world.
@@ -78,8 +78,8 @@ def builds(manifest: Manifest, seeded: Path, tmp_path_factory: pytest.TempPathFa
 
     with pytest.MonkeyPatch.context() as patch:
         quick = ("logistic_regression", "scorecard", "decision_tree")
-        patch.setattr(models, "CLASSIFIERS", {name: models.CLASSIFIERS[name] for name in quick})
-        patch.setattr(models, "REGRESSORS", {"ridge_regression": models.REGRESSORS["ridge_regression"]})
+        patch.setattr(candidates, "CLASSIFIERS", {name: candidates.CLASSIFIERS[name] for name in quick})
+        patch.setattr(candidates, "REGRESSORS", {"ridge_regression": candidates.REGRESSORS["ridge_regression"]})
         then = build("then", seeded, is_cut=True)
         return then, build("later", then.warehouse, is_cut=False)
 

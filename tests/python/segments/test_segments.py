@@ -9,8 +9,9 @@ import pytest
 from conftest import Build, dbt_run_in_process, open_to_read, open_to_write
 from dbt.contracts.graph.manifest import Manifest
 
-from crm_mining.segments.clusters import Segments, find_segments, name_segments
+from crm_mining.segments.clusters import Segments, find_segments
 from crm_mining.segments.evaluation import evaluate_segments
+from crm_mining.segments.names import name_segments
 
 NAMES = ("amount", "pace", "silence")
 WORDS = {"silence": ("silent", "recent"), "amount": ("big-basket", "small-basket"), "pace": ("quick", "slow")}

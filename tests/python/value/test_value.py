@@ -12,10 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import hyp2f1
 
-from crm_mining.value.purchases import (
+from crm_mining.evaluation.binary import evaluate_p_alive
+from crm_mining.value.alive import fit_alive_slope
+from crm_mining.value.intervals import predictive_intervals
+from crm_mining.value.purchases import expected_orders, fit_purchases, p_alive
+from crm_mining.value.spend import expected_spend, fit_spend
+from crm_mining.value.tables import (
     ALIVE_SLOPE,
-    BG,
     CALIBRATION_DAYS,
+    fit_from_tables,
+    fit_value,
+    score_from_tables,
+    score_value,
+)
+from crm_mining.value.vocabulary import (
+    BG,
     CONVERGED,
     MAXIMUM_LIKELIHOOD,
     MBG,
@@ -24,18 +35,6 @@ from crm_mining.value.purchases import (
     RANGES,
     SPEND,
     TOO_FEW,
-    evaluate_p_alive,
-    expected_orders,
-    expected_spend,
-    fit_alive_slope,
-    fit_from_tables,
-    fit_purchases,
-    fit_spend,
-    fit_value,
-    p_alive,
-    predictive_intervals,
-    score_from_tables,
-    score_value,
 )
 
 PROJECT = Path(__file__).resolve().parents[3]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crm_mining.identity.evaluation import COLUMNS
+from crm_mining.evaluation.metric_table import METRIC_COLUMNS
 from crm_mining.value.evaluation import evaluate_value, measure
 
 DAY = date(2024, 6, 30)
@@ -70,7 +70,7 @@ def _evaluate(truth: dict[str, Path], *, wrongly_merged: int = 0) -> pd.DataFram
 
 def test_baselines_go_on_as_before_and_coverage_counts(truth: dict[str, Path]) -> None:
     found = _evaluate(truth)
-    assert list(found.columns) == list(COLUMNS)
+    assert list(found.columns) == list(METRIC_COLUMNS)
     assert set(found["split"]) == {"as_of_2024-06-30"}
     assert not found.duplicated(["model", "target", "split", "fold", "metric"]).any()
     of = found.set_index(["model", "target", "metric"])["value"]
