@@ -26,11 +26,12 @@ test: $(STAMP)   ## all Python tests (the SQL tests run within the build)
 soak: $(STAMP)   ## kill publish, backup, restore and builds over and over, fill their disk; prints what was survived (a quarter of an hour)
 	CRM_SOAK=1 $(BIN)/pytest -s tests/python/project/test_crash.py
 
-lint: $(STAMP)   ## SQL by sqlfluff, Python by ruff and mypy
+lint: $(STAMP)   ## SQL by sqlfluff, Python by ruff and mypy, the floors of crm_mining by import-linter
 	$(BIN)/sqlfluff lint --processes 2 models tests/singular
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: $(STAMP) ## what the linters can mend by themselves
 	$(BIN)/sqlfluff fix --processes 2 models tests/singular
