@@ -42,19 +42,19 @@ docs: $(STAMP)   ## the documentation of every table as one page: target/static_
 	$(BIN)/dbt docs generate --static
 
 report: $(STAMP) ## the state of the data as one page: target/report.html
-	$(BIN)/python -m crm_mining.reporting.report
+	$(BIN)/crm report
 
 export: $(STAMP) ## every mart as a CSV file that a spreadsheet takes for no formula: target/export
-	$(BIN)/python -m crm_mining.warehouse.export
+	$(BIN)/crm export
 
 rollback: $(STAMP) ## show readers the published generation before the current one
-	$(BIN)/python -m crm_mining.warehouse.publish rollback
+	$(BIN)/crm publish rollback
 
 marts: $(STAMP)  ## ten rows of every mart as one page: docs/marts_of_the_sample.md
-	$(BIN)/python -m crm_mining.reporting.mart_samples
+	$(BIN)/crm samples
 
 sample: $(STAMP) ## make the bundled sample again (the same bytes)
-	$(BIN)/python -m crm_mining.synth --customers 4000 --seed 7 --out seeds/sample
+	$(BIN)/crm synth --customers 4000 --seed 7 --out seeds/sample
 
 lock:            ## resolve requirements.lock anew; needs uv
 	uv pip compile --quiet --universal --generate-hashes --no-strip-extras --extra dev pyproject.toml -o requirements.lock

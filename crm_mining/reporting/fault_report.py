@@ -277,3 +277,33 @@ def false_alarm_share(warehouse: Path, truth: Path) -> float:
             n_values += values
             lost += rejected.get(name.replace("_", ".", 1), 0) * (values / rows if rows else 0)
     return float((changed + lost) / n_values) if n_values else 0.0
+
+
+def faults_as_text(table: pd.DataFrame, alarms: float) -> str:
+    """Lay the table of faults out for a terminal.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As :func:`fault_table` returns it.
+    alarms : float
+        As :func:`false_alarm_share` returns it.
+
+    Returns
+    -------
+    str
+        Several lines.
+    """
+    shown = table.assign(
+        caught_share=table["caught_share"].map(_percent), right_share=table["right_share"].map(_percent)
+    ).rename(columns=lambda name: name.replace("_", " "))
+    with pd.option_context("display.width", 200, "display.max_rows", 100):
+        laid_out = shown.to_string(index=False)
+    return (
+        f"{laid_out}\n\nvalues without a fault that were changed or lost: {alarms:.4%}\n"
+        "visible: what the delivered data itself can show. Shares are of the visible ones."
+    )
+
+
+def _percent(share: float) -> str:
+    return "" if pd.isna(share) else f"{share:.1%}"

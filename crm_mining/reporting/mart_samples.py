@@ -1,7 +1,5 @@
-"""Ten rows of every mart as one page: ``python -m crm_mining.reporting.mart_samples``."""
+"""Ten rows of every mart as one page: ``crm samples``."""
 
-import argparse
-import os
 from pathlib import Path
 
 import duckdb
@@ -136,18 +134,3 @@ def _text(value: object) -> str:
         return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
     text = str(value).removesuffix(" 00:00:00").replace("|", "\\|").replace("\n", " ")
     return text if len(text) <= 140 else text[:139] + "…"
-
-
-def main() -> None:
-    """Write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--warehouse", type=Path, default=Path(os.environ.get("CRM_WAREHOUSE", "warehouse.duckdb")))
-    parser.add_argument("--out", type=Path, default=Path("docs/marts_of_the_sample.md"))
-    given = parser.parse_args()
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(sample_page(given.warehouse), encoding="utf-8")
-    print(given.out)
-
-
-if __name__ == "__main__":
-    main()

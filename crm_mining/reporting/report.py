@@ -1,12 +1,6 @@
-"""Write the state of the data as one page, ``target/report.html``, and print its gist.
+"""The state of the data as one page: ``crm report``."""
 
-``python -m crm_mining.reporting.report``
-"""
-
-import argparse
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +196,7 @@ def _issues(con: duckdb.DuckDBPyConnection, show: bool) -> Rows:
     )
 
 
-def _known_truth(file: Path, folder: Path) -> Path | None:
+def known_truth(file: Path, folder: Path) -> Path | None:
     """Find the sample's truth, where the warehouse was built over a world with one."""
     if not file.is_file() or not any((folder / name).is_file() for name in ("faults.csv", "faults.parquet")):
         return None
@@ -211,41 +205,3 @@ def _known_truth(file: Path, folder: Path) -> Path | None:
             "select estimated_size from duckdb_tables() where table_name = 'int_known_faults'"
         ).fetchall()
     return folder if found and found[0][0] else None
-
-
-def main() -> None:
-    """Read the arguments, write the page, print the table of faults."""
-    parser = argparse.ArgumentParser(prog="python -m crm_mining.reporting.report", description=__doc__)
-    parser.add_argument("--warehouse", type=Path, default=Path(os.environ.get("CRM_WAREHOUSE", "warehouse.duckdb")))
-    parser.add_argument("--truth", type=Path, help="truth folder of a synthetic world; the sample's where it was built")
-    parser.add_argument("--out", type=Path, default=Path("target/report.html"))
-    parser.add_argument("--show-personal-data", action="store_true", help="samples as they are, not masked")
-    arguments = parser.parse_args()
-    truth = arguments.truth or _known_truth(arguments.warehouse, Path("seeds/sample/truth"))
-    try:
-        faults = write_report(
-            arguments.warehouse, arguments.out, truth, show_personal_data=arguments.show_personal_data
-        )
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(str(error))
-    if faults is not None and truth:
-        _print_faults(faults, false_alarm_share(arguments.warehouse, truth))
-    print(f"The page: {arguments.out}")
-
-
-def _print_faults(table: pd.DataFrame, alarms: float) -> None:
-    shown = table.assign(
-        caught_share=table["caught_share"].map(_percent), right_share=table["right_share"].map(_percent)
-    ).rename(columns=lambda name: name.replace("_", " "))
-    with pd.option_context("display.width", 200, "display.max_rows", 100):
-        print(shown.to_string(index=False))
-    print(f"\nvalues without a fault that were changed or lost: {alarms:.4%}")
-    print("visible: what the delivered data itself can show. Shares are of the visible ones.")
-
-
-def _percent(share: float) -> str:
-    return "" if pd.isna(share) else f"{share:.1%}"
-
-
-if __name__ == "__main__":
-    main()

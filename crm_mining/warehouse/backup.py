@@ -1,13 +1,11 @@
-"""Encrypted, signed backups of the warehouse, and the way back: ``python -m crm_mining.warehouse.backup``."""
+"""Encrypted, signed backups of the warehouse, and the way back: ``crm backup``."""
 
-import argparse
 import hashlib
 import hmac
 import json
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -314,7 +312,8 @@ def _sync(folder: Path) -> None:
     connection.sync_folder(folder)
 
 
-def _describe(folder: Path, name: str) -> str:
+def describe(folder: Path, name: str) -> str:
+    """Say in one line what a backup holds, or why it can't be told."""
     try:
         tables = manifest_of(folder, name)["tables"]
     except BackupError as error:
@@ -322,45 +321,3 @@ def _describe(folder: Path, name: str) -> str:
     kept = [table for table in connection.IRREPLACEABLE if table in tables]
     n_rows = sum(int(said.split("-")[0], 16) for said in tables.values())
     return f"{name}  {len(tables)} tables, {n_rows:,} rows, {len(kept)} tables that can't be built again"
-
-
-def main() -> None:
-    """Read the arguments, do what is asked, say it in one line."""
-    parser = argparse.ArgumentParser(prog="python -m crm_mining.warehouse.backup", description=__doc__)
-    parser.add_argument("--warehouse", type=Path, default=Path(os.environ.get("CRM_WAREHOUSE", "warehouse.duckdb")))
-    parser.add_argument("--folder", type=Path, default=Path(os.environ.get("CRM_BACKUPS", "backups")))
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("create", help="copy the warehouse, encrypted and signed")
-    verbs.add_parser("list", help="what is kept")
-    for verb, said in (
-        ("verify", "restore it into a scratch place and compare every table"),
-        ("restore", "swap it in"),
-    ):
-        chosen = verbs.add_parser(verb, help=said)
-        chosen.add_argument("name", nargs="?", help="the newest when left out")
-    pruned = verbs.add_parser("prune", help="remove old backups")
-    pruned.add_argument("--keep", type=int, default=7, help="so many stay, however old")
-    pruned.add_argument("--days", type=int, default=30, help="and all that are younger than this")
-    arguments = parser.parse_args()
-    folder: Path = arguments.folder
-    try:
-        name = getattr(arguments, "name", None) or next(iter(names(folder)[::-1]), "")
-        if arguments.verb == "create":
-            print(f"backup {create(arguments.warehouse, folder)} in {folder}")
-        elif arguments.verb == "list":
-            print("\n".join(_describe(folder, kept) for kept in names(folder)) or f"no backups in {folder}")
-        elif arguments.verb == "verify":
-            print(f"backup {name}: {verify(folder, name)} tables as they were")
-        elif arguments.verb == "restore":
-            before = restore(folder, name, arguments.warehouse)
-            print(
-                f"{arguments.warehouse} is backup {name} again" + (f"; what stood there is {before}" if before else "")
-            )
-        else:
-            print(f"removed: {', '.join(prune(folder, arguments.keep, arguments.days)) or 'nothing'}")
-    except (BackupError, keys.KeyRefusedError, lock.LockedError, ValueError, OSError) as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,5 @@
-"""Marts as CSV files for a spreadsheet: ``python -m crm_mining.warehouse.export``."""
+"""Marts as CSV files for a spreadsheet: ``crm export``."""
 
-import argparse
-import os
-import sys
 from pathlib import Path
 
 import duckdb
@@ -73,24 +70,3 @@ def _neutral(column: str) -> str:
     starts = "".join(f"\\x{ord(start):02x}" for start in FORMULA_STARTS)
     dangerous = f"regexp_matches(\"{column}\", '^[ ]*[{starts}]')"
     return f'case when {dangerous} then \'\'\'\' || "{column}" else "{column}" end as "{column}"'
-
-
-def main() -> None:
-    """Read the arguments, write the files, say which."""
-    parser = argparse.ArgumentParser(prog="python -m crm_mining.warehouse.export", description=__doc__)
-    parser.add_argument("tables", nargs="*", help="names of marts; all when left out")
-    parser.add_argument("--warehouse", type=Path, default=Path(os.environ.get("CRM_WAREHOUSE", "warehouse.duckdb")))
-    parser.add_argument("--out", type=Path, default=Path("target/export"))
-    parser.add_argument("--show-personal-data", action="store_true", help="persons in clear, not masked")
-    arguments = parser.parse_args()
-    try:
-        files = export_marts(
-            arguments.warehouse, arguments.out, arguments.tables, show_personal_data=arguments.show_personal_data
-        )
-    except (FileNotFoundError, ValueError) as error:
-        sys.exit(str(error))
-    print(f"{len(files)} files in {arguments.out}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,18 +1,16 @@
-"""Marts go out as whole generations, shown by one rename: ``python -m crm_mining.warehouse.publish list|rollback``."""
+"""Marts go out as whole generations, shown by one rename: ``crm publish list|rollback``."""
 
-import argparse
 import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from crm_mining.warehouse import connection, keys, lock, masking
+from crm_mining.warehouse import connection, keys, masking
 from crm_mining.warehouse.erasure import STALE
 
 #: What readers open, beside the folder ``parquet``. All are links into ``current``, the link to one generation.
@@ -319,28 +317,3 @@ def _drop_oldest(folder: Path, keep: int) -> None:
 def default_folder(warehouse_file: Path) -> Path:
     """Give where a warehouse publishes to: ``CRM_PUBLISH``, or the folder `publish` beside it."""
     return Path(os.environ.get("CRM_PUBLISH", "") or warehouse_file.resolve().parent / "publish")
-
-
-def main() -> None:
-    """Read the arguments; list the generations, or go back to an earlier one."""
-    parser = argparse.ArgumentParser(prog="python -m crm_mining.warehouse.publish", description=__doc__)
-    parser.add_argument("--warehouse", type=Path, default=Path(os.environ.get("CRM_WAREHOUSE", "warehouse.duckdb")))
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("list", help="the generations that are kept; * is what readers see")
-    back = verbs.add_parser("rollback", help="show the generation before, or the one given")
-    back.add_argument("generation", type=int, nargs="?")
-    arguments = parser.parse_args()
-    folder = default_folder(arguments.warehouse)
-    try:
-        if arguments.verb == "rollback":
-            with lock.locked(arguments.warehouse):
-                print(f"{folder / PUBLISHED} is generation {rollback(folder, arguments.generation)} again")
-        else:
-            for number in generations(folder):
-                print(f"{'*' if number == current_generation(folder) else ' '} {number}")
-    except (ValueError, lock.LockedError) as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()

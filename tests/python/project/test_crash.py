@@ -22,6 +22,7 @@ import pytest
 from conftest import PII_KEY, ROOT
 from faults import BACKUP, PUBLISH, kill_at, run_to_the_end, seen_by_readers, start
 
+from crm_mining.synth import Parameters, generate
 from crm_mining.warehouse import backup, connection, keys, masking, publish
 
 SOAK = bool(os.environ.get("CRM_SOAK"))
@@ -241,10 +242,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Make a small world, build it as a whole and publish it."""
     os.environ.update(ENVIRONMENT)
     folder = tmp_path_factory.mktemp("soak")
-    subprocess.run(
-        [sys.executable, "-m", "crm_mining.synth", "--customers", "60", "--seed", "5", "--out", str(folder)],
-        cwd=ROOT, check=True,
-    )  # fmt: skip
+    generate(Parameters(customers=60, seed=5), folder)
     made = World(folder / "raw", folder / "warehouse.duckdb")
     made.seconds = made.build()
     print(f"a whole build of 60 customers: {made.seconds:.0f} s", flush=True)

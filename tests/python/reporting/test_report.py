@@ -2,14 +2,13 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import ROOT, SAMPLE, Build, open_to_write
+from conftest import SAMPLE, Build, open_to_write
 
+from crm_mining.cli import main
 from crm_mining.reporting.report import write_report
 
 SECTIONS = ("scorecard", "trend", "worst", "improved", "anomalies", "tests", "repairs", "rejects", "faults")
@@ -77,20 +76,13 @@ def test_hostile_text_is_text_and_later_runs_make_a_trend(sample_build: Build, t
     assert '<section id="faults">' not in page
 
 
-def test_without_a_warehouse_or_a_mart_one_sentence_says_what_to_do(tmp_path: Path) -> None:
+def test_without_a_warehouse_or_a_mart_one_sentence_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     warehouse = tmp_path / "warehouse.duckdb"
-    command = [
-        sys.executable,
-        "-m",
-        "crm_mining.reporting.report",
-        "--warehouse",
-        str(warehouse),
-        "--out",
-        str(tmp_path / "report.html"),
-    ]
     for expected in ("no warehouse at", "the warehouse lacks marts.dq_runs"):
-        finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert finished.returncode == 1
-        assert finished.stderr.startswith(expected)
-        assert finished.stderr.count("\n") == 1
+        assert main(["report", "--warehouse", str(warehouse), "--out", str(tmp_path / "report.html")]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(expected)
+        assert error.count("\n") == 1
         duckdb.connect(str(warehouse)).close()

@@ -2,17 +2,16 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import ROOT, Build
+from conftest import Build
 from dbt.contracts.graph.manifest import Manifest
 
+from crm_mining.cli import main
 from crm_mining.warehouse import backup, connection, keys
 
 KEY = "b" * 40
@@ -138,28 +137,24 @@ def test_old_backups_go_by_count_and_age(file: Path, tmp_path: Path) -> None:
         backup.prune(folder, keep=0, days=0)
 
 
-def test_the_command_says_what_it_did_and_refuses_in_one_line(file: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "crm_mining.warehouse.backup",
-        "--warehouse",
-        str(file),
-        "--folder",
-        str(tmp_path / "backups"),
-    ]
+def test_the_command_says_what_it_did_and_refuses_in_one_line(
+    file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    places = ["--warehouse", str(file), "--folder", str(tmp_path / "backups")]
     for verb, expected in (
         ("create", "backup 20"),
         ("list", "3 tables, 503 rows"),
         ("verify", "3 tables as they were"),
+        ("prune", "removed: nothing"),
     ):
-        finished = subprocess.run([*command, verb], cwd=ROOT, capture_output=True, text=True, check=True)
-        assert expected in finished.stdout
-        assert KEY not in finished.stdout + finished.stderr
-    refused = subprocess.run([*command, "verify", "../etc"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert refused.returncode == 1
-    assert refused.stderr.startswith("no backup `../etc` in")
-    assert refused.stderr.count("\n") == 1
+        assert main(["backup", verb, *places]) == 0
+        said = capfd.readouterr()
+        assert expected in said.out
+        assert KEY not in said.out + said.err
+    assert main(["backup", "verify", "../etc", *places]) == 2
+    refused = capfd.readouterr().err
+    assert refused.startswith("no backup `../etc` in")
+    assert refused.count("\n") == 1
 
 
 def test_what_no_build_can_make_again_is_in_the_backup(
