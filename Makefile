@@ -27,13 +27,14 @@ test-quick: $(STAMP) ## those that build no warehouse: a minute
 	$(BIN)/pytest -n 2 --dist loadfile -m "not warehouse"
 
 soak: $(STAMP)   ## kill publish, backup, restore and builds over and over, fill their disk; prints what was survived (a quarter of an hour)
-	CRM_SOAK=1 $(BIN)/pytest -s tests/python/test_crash.py
+	CRM_SOAK=1 $(BIN)/pytest -s tests/python/project/test_crash.py
 
-lint: $(STAMP)   ## SQL by sqlfluff, Python by ruff and mypy
+lint: $(STAMP)   ## SQL by sqlfluff, Python by ruff and mypy, the floors of crm_mining by import-linter
 	$(BIN)/sqlfluff lint --processes 2 models tests/singular
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 format: $(STAMP) ## what the linters can mend by themselves
 	$(BIN)/sqlfluff fix --processes 2 models tests/singular
@@ -45,19 +46,19 @@ docs: $(STAMP)   ## the documentation as a searchable site, dbt's pages in it; a
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 report: $(STAMP) ## the state of the data as one page: target/report.html
-	$(BIN)/python -m crm_mining.report
+	$(BIN)/crm report
 
 export: $(STAMP) ## every mart as a CSV file that a spreadsheet takes for no formula: target/export
-	$(BIN)/python -m crm_mining.export
+	$(BIN)/crm export
 
 rollback: $(STAMP) ## show readers the published generation before the current one
-	$(BIN)/python -m crm_mining.publish rollback
+	$(BIN)/crm publish rollback
 
 marts: $(STAMP)  ## ten rows of every mart as one page: docs/marts_of_the_sample.md
-	$(BIN)/python -m crm_mining.mart_samples
+	$(BIN)/crm samples
 
 sample: $(STAMP) ## make the bundled sample again (the same bytes)
-	$(BIN)/python -m crm_mining.synth --customers 4000 --seed 7 --out seeds/sample
+	$(BIN)/crm synth --customers 4000 --seed 7 --out seeds/sample
 
 lock:            ## resolve requirements.lock anew; needs uv
 	uv pip compile --quiet --universal --generate-hashes --no-strip-extras --extra dev pyproject.toml -o requirements.lock

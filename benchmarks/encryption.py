@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from crm_mining import warehouse
+from crm_mining.warehouse import connection
 
 
 def seconds(con: duckdb.DuckDBPyConnection, place: Path, key: str | None) -> tuple[float, float]:
@@ -20,14 +20,14 @@ def seconds(con: duckdb.DuckDBPyConnection, place: Path, key: str | None) -> tup
     file.unlink(missing_ok=True)
     started = time.process_time()
     if key:
-        warehouse.attach(con, file, "written", key)
+        connection.attach(con, file, "written", key)
     else:  # in the format that encrypted files have, so that it is encryption that is compared
-        con.execute(f"attach {warehouse.literal(file)} as written (storage_version 'v1.4.0')")
-    con.execute(f"copy from database {warehouse.CATALOG} to written")
+        con.execute(f"attach {connection.literal(file)} as written (storage_version 'v1.4.0')")
+    con.execute(f"copy from database {connection.CATALOG} to written")
     con.execute("detach written")
     written = time.process_time() - started
     started = time.process_time()
-    warehouse.attach(con, file, "written", key, read_only=True)
+    connection.attach(con, file, "written", key, read_only=True)
     tables = con.execute(
         "select schema_name, table_name from duckdb_tables() where database_name = 'written'"
     ).fetchall()
@@ -44,8 +44,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     with duckdb.connect() as con, tempfile.TemporaryDirectory() as place:
-        warehouse.load_encryption(con)
-        warehouse.attach_to_read(con, arguments.warehouse)
+        connection.load_encryption(con)
+        connection.attach_to_read(con, arguments.warehouse)
         rounds = [
             (*seconds(con, Path(place), None), *seconds(con, Path(place), "0123456789abcdef" * 4))
             for _ in range(arguments.rounds)

@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from identity_sets import PROJECT, REFERENCE_DATA
 
-FloatArray = npt.NDArray[np.float64]
+from crm_mining.common.arrays import FloatArray
 
 HOW_TO_GET_STATSFORECAST = """\
 statsforecast is not part of this project. Make an environment for it outside the repository, and name its Python:
@@ -135,9 +134,9 @@ SETS = {"tourism": read_tourism, "world": make_world}
 
 def run_ours(split: Split, processes: int) -> dict[str, Result]:
     """Forecast with the library's public function; the seconds stand with ``shipped``."""
+    from crm_mining.common.progress import Progress
     from crm_mining.forecasting.backtest import Series
     from crm_mining.forecasting.panel import forecast_series
-    from crm_mining.progress import Progress
 
     before, started = _processor_seconds(), time.monotonic()
     series = [Series(key, values, PERIOD) for key, values in split.known.items()]

@@ -92,7 +92,7 @@ class Result:
     Parameters
     ----------
     metrics : dict
-        ``metric`` to ``value`` of :func:`crm_mining.cluster_metrics.cluster_metrics`.
+        ``metric`` to ``value`` of :func:`crm_mining.evaluation.clusters.cluster_metrics`.
     seconds : float
         Of identity resolution alone.
     whole_seconds : float
@@ -172,7 +172,7 @@ def run_measured(command: list[str], **environment: str) -> tuple[str, float, fl
 
 def run_warehouse(identity_set: IdentitySet, folder: Path) -> Result:
     """Build the warehouse from the set, compare its customers with the truth, export the clean records for Splink."""
-    from crm_mining.warehouse import connect
+    from crm_mining.warehouse.connection import connect
 
     warehouse = folder / "warehouse.duckdb"
     warehouse.unlink(missing_ok=True)
@@ -220,7 +220,7 @@ def run_splink(identity_set: IdentitySet, folder: Path, python: Path) -> Result:
 
 def _score(connection: duckdb.DuckDBPyConnection, identity_set: IdentitySet, found: str) -> dict[str, float]:
     # Imported here because Splink's environment, in which this file runs too, does not have the project's libraries.
-    from crm_mining.cluster_metrics import cluster_metrics
+    from crm_mining.evaluation.clusters import cluster_metrics
 
     truth = f"'{identity_set.truth}'"
     strangers = connection.execute(

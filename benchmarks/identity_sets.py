@@ -97,7 +97,7 @@ def prepare(name: str, out: Path, reference_data: Path = REFERENCE_DATA) -> Iden
     Parameters
     ----------
     name : str
-        One of ``REFERENCES``, or ``synth:<folder>`` for a world that ``python -m crm_mining.synth`` wrote.
+        One of ``REFERENCES``, or ``synth:<folder>`` for a world that ``crm synth`` wrote.
     out : Path
         Folder to write ``<name>/raw`` and ``<name>/truth`` below; a synthetic world stays where it is.
     reference_data : Path
@@ -149,7 +149,7 @@ def _synthetic(folder: Path) -> IdentitySet:
     truths = sorted((folder / "truth").glob("record_persons.*"))
     modules = tuple(sorted(path.name for path in (folder / "raw").glob("*") if path.is_dir()))
     if not truths or not modules:
-        raise FileNotFoundError(f"{folder} holds no world: python -m crm_mining.synth --out {folder} makes one")
+        raise FileNotFoundError(f"{folder} holds no world: crm synth --out {folder} makes one")
     return IdentitySet(f"synth:{folder.name}", folder / "raw", truths[0], modules)
 
 

@@ -100,8 +100,8 @@ Found = Iterator[tuple[tuple[str, ...], int]]
 
 
 def mine_ours(path: str, min_support: float, max_length: int) -> Callable[[], Found]:
-    """Mine by crm_mining.itemsets."""
-    from crm_mining.itemsets import frequent_itemsets, read_baskets
+    """Mine by crm_mining.baskets.itemsets."""
+    from crm_mining.baskets.itemsets import frequent_itemsets, read_baskets
 
     lines = duckdb.connect().from_parquet(path)
     found = frequent_itemsets(read_baskets(lines), min_support=min_support, max_length=max_length)
@@ -242,7 +242,7 @@ def mine(engine: str, table: str, min_support: str, max_length: str, out: str) -
     if engine == "ours":
         import pandas  # noqa: F401
 
-        import crm_mining.itemsets  # noqa: F401
+        import crm_mining.baskets.itemsets  # noqa: F401
     started, started_cpu = time.perf_counter(), time.process_time()
     results = ENGINES[engine](table, float(min_support), int(max_length))
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - started_cpu

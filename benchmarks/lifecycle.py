@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from crm_mining.lifecycle import chain_from_terms, decode_from_tables, fit_chain, fit_from_tables
+from crm_mining.lifecycle.chain import fit_chain
+from crm_mining.lifecycle.tables import chain_from_terms, decode_from_tables, fit_from_tables
 from crm_mining.synth.lifecycle import ORDER_RATES, TRANSITIONS
 
 

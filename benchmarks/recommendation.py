@@ -121,9 +121,9 @@ def print_table(metrics: pd.DataFrame) -> None:
 
 def leave_out(warehouse: Path) -> None:
     """Fit the recommender without each ingredient in turn, and print what NDCG@10 becomes."""
-    from crm_mining.recommendation import NEW, OWN_FEATURES, SETTINGS, TEST, fit_ranker
-    from crm_mining.recommendation_evaluation import _lists, list_metrics
-    from crm_mining.warehouse import connect
+    from crm_mining.recommendation.evaluation import _lists, list_metrics
+    from crm_mining.recommendation.ranker import NEW, OWN_FEATURES, SETTINGS, TEST, fit_ranker
+    from crm_mining.warehouse.connection import connect
 
     with connect(warehouse) as connection:
         features = connection.sql("from intermediate.int_offer_features where n_back > 0 order by all").df()
@@ -146,8 +146,8 @@ def leave_out(warehouse: Path) -> None:
 
 def run_implicit(warehouse: Path, python: Path, folder: Path) -> None:
     """Let `implicit` make lists for the same customers, and print how good they are."""
-    from crm_mining.recommendation_evaluation import list_metrics
-    from crm_mining.warehouse import connect
+    from crm_mining.recommendation.evaluation import list_metrics
+    from crm_mining.warehouse.connection import connect
 
     purchases = folder / "purchases.parquet"
     with connect(warehouse, writable=folder) as connection:
@@ -287,7 +287,7 @@ def main() -> None:
         folder = arguments.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         warehouse = build(purchases, folder, arguments.days)
-        from crm_mining.warehouse import connect
+        from crm_mining.warehouse.connection import connect
 
         with connect(warehouse) as connection:
             print_table(connection.sql("from intermediate.int_recommendation_metrics").df())

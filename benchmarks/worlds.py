@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from crm_mining.fault_report import false_alarm_share, fault_table
+from crm_mining.reporting.fault_report import false_alarm_share, fault_table
 from crm_mining.synth import Parameters, generate
-from crm_mining.warehouse import connect
+from crm_mining.warehouse.connection import connect
 
 ROOT = Path(__file__).resolve().parents[1]
 COUNTS = ["injected", "visible", "caught", "rightly_repaired", "false_alarms"]

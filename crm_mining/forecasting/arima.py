@@ -15,10 +15,9 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 from scipy.signal import lfilter
 
-FloatArray = npt.NDArray[np.float64]
+from crm_mining.common.arrays import FloatArray
 
 #: Largest orders that the search goes to, those of Hyndman & Khandakar.
 MAX_ORDER, MAX_SEASONAL_ORDER = 5, 2

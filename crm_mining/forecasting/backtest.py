@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 
 import numpy as np
-import numpy.typing as npt
 
+from crm_mining.common.arrays import FloatArray
+from crm_mining.common.threads import one_thread
 from crm_mining.forecasting.arima import Orders
 from crm_mining.forecasting.candidates import Candidates, candidates
 from crm_mining.forecasting.history import MIN_OBSERVATIONS, prepare
-from crm_mining.threads import one_thread
-
-FloatArray = npt.NDArray[np.float64]
 
 #: Cut-offs of a back-test. Five were better than three on 357 monthly series of the M3 competition (MASE 0.79, with
 #: three 0.81) and on the training part of the tourism set (1.729 and 1.734).

@@ -10,13 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from crm_mining.common.arrays import BoolArray, FloatArray
 from crm_mining.forecasting.candidates import KINDS, METHODS, NAIVE, RULE_OF_THUMB
 from crm_mining.forecasting.reconcile import BOTTOM_UP, MINT, bottom_up, constraints, project, shrunk_covariance
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 ALL_METHODS = (*METHODS, RULE_OF_THUMB)
 _NAIVE, _THUMB = ALL_METHODS.index(NAIVE), ALL_METHODS.index(RULE_OF_THUMB)

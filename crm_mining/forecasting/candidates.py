@@ -4,15 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from crm_mining.common.arrays import FloatArray
 from crm_mining.forecasting import arima
 from crm_mining.forecasting.arima import ArimaFit, Orders
 from crm_mining.forecasting.history import MODELLED, History, rule_of_thumb, seasonal_naive
 from crm_mining.forecasting.seasons import forecast_profile, forecast_totals
 from crm_mining.forecasting.smoothing import forecast_smoothing, forecast_theta
-
-FloatArray = npt.NDArray[np.float64]
 
 NAIVE, ARIMA, SMOOTHING, THETA = "seasonal_naive", "arima", "smoothing", "theta"
 LOG = "log_"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from crm_mining.common.arrays import BoolArray, FloatArray
 
 #: Observations that a fit looks at: the last so many, or so many seasons if that is more.
 MAX_OBSERVATIONS, MAX_SEASONS = 400, 25
@@ -90,7 +90,7 @@ def prepare(values: npt.ArrayLike, period: int) -> History:
     return History(y, _status(y, period), n_missing, n_all - len(y))
 
 
-def known(y: FloatArray) -> npt.NDArray[np.bool_]:
+def known(y: FloatArray) -> BoolArray:
     """Tell which values are not missing."""
     return np.asarray(np.abs(np.nan_to_num(y, nan=np.inf)) <= LARGEST)
 

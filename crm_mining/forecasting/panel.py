@@ -4,17 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, fields
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from crm_mining.common.arrays import FloatArray
 from crm_mining.forecasting.arima import Orders
 from crm_mining.forecasting.backtest import N_TESTS, Series, Tested, backtest_all, cutoffs
 from crm_mining.forecasting.blend import ALL_METHODS, NONE, Panel, Shipped, ship
 from crm_mining.forecasting.history import MODELLED, prepare
 from crm_mining.forecasting.history import known as known_values
 from crm_mining.forecasting.reconcile import splits
-
-FloatArray = npt.NDArray[np.float64]
 
 SHIPPED, UNRECONCILED = "shipped", "unreconciled"
 ORDER_COLUMNS = tuple(column.name for column in fields(Orders))

@@ -10,9 +10,8 @@ towards its diagonal as Schäfer & Strimmer (2005) do.
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from crm_mining.common.arrays import FloatArray
 
 BOTTOM_UP, MINT = "bottom_up", "mint"
 

@@ -7,11 +7,9 @@ two: the last total again, and the totals carried on by Theta of their logarithm
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from crm_mining.common.arrays import FloatArray
 from crm_mining.forecasting.smoothing import forecast_theta
-
-FloatArray = npt.NDArray[np.float64]
 
 #: Seasons that the profile is the mean of. On the training part of the tourism set 5 and 8 were better than 1, 2 or 3.
 PROFILE_SEASONS = 5

@@ -17,9 +17,8 @@ its season.
 from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from crm_mining.common.arrays import FloatArray
 
 _ALPHAS = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.95)
 #: Share of the level's correction that the trend takes, and damping; (0, 0) is no trend.

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from crm_mining.common.progress import Progress
+from crm_mining.common.refits import check_refit
 from crm_mining.forecasting.arima import Orders
 from crm_mining.forecasting.backtest import Series, backtest_all, cutoffs, fingerprint
 from crm_mining.forecasting.blend import ship
@@ -21,8 +23,6 @@ from crm_mining.forecasting.panel import (
     find_groups,
     shipped_rows,
 )
-from crm_mining.progress import Progress
-from crm_mining.refits import check_refit
 
 #: Observations in a season.
 PERIODS = {"month": 12, "week": 52}

@@ -26,12 +26,10 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import norm
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from crm_mining.common.arrays import BoolArray, FloatArray, IntArray, TextArray
 
 COLUMNS = {
     "term": "str", "feature": "str", "family": "str", "kind": "str", "level": "str", "lower": "float64",
@@ -251,7 +249,7 @@ def as_numbers(column: pd.Series) -> FloatArray:
     return np.where(np.abs(values) <= LARGEST, values, np.nan)
 
 
-def as_text(column: pd.Series) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.bool_]]:
+def as_text(column: pd.Series) -> tuple[TextArray, BoolArray]:
     """Convert to text, and tell where nothing is known."""
     is_missing = column.isna().to_numpy(dtype=bool)
     categories = column.astype("category").cat

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from crm_mining.identity_evaluation import COLUMNS
-from crm_mining.prediction.encoding import FloatArray, IntArray
+from crm_mining.common.arrays import FloatArray, IntArray
+from crm_mining.evaluation.metric_table import METRIC_COLUMNS
 
 PREDICTION_COLUMNS = ("model", "split", "fold", "row", "group", "actual", "prediction", "threshold")
 CLASSIFICATION_METRICS = (
@@ -66,7 +66,7 @@ def evaluate(
                 for model, measures in values.items()
                 for metric, triple in measures.items()
             ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    return pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)
 
 
 def intervals(

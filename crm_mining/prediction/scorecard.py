@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
+from crm_mining.common.arrays import FloatArray, TextArray
 from crm_mining.prediction import encoding, metrics, models
-from crm_mining.prediction.encoding import Encoding, FloatArray
+from crm_mining.prediction.encoding import Encoding
 from crm_mining.prediction.selection import TargetFit
 
 ANYTHING_ELSE = "(anything else)"
@@ -86,7 +86,7 @@ def score(
         ``target, model, status, prediction, points, reason_1, reason_2, reason_3`` in the order and with the index of
         ``frame``. A reason names an attribute and whether it raises or lowers the prediction against the average
         customer; null where fewer features have an effect. Linear models: coefficient times the term less its mean.
-        Trees: what the splits on the feature moved (see :func:`crm_mining.prediction.models.walk`).
+        Trees: what the splits on the feature moved (see :func:`crm_mining.prediction.tree_walk.walk`).
     """
     model = fit.models[fit.used]
     in_words = fit.encoded.table["family"].isin(encoding.BINNED)
@@ -225,7 +225,7 @@ def _points(encoded: Encoding, frame: pd.DataFrame, points: pd.DataFrame | None)
 
 def _reasons(
     by_feature: FloatArray, names: list[str], encoded: Encoding, frame: pd.DataFrame, labels: Mapping[str, str] | None
-) -> npt.NDArray[np.object_]:
+) -> TextArray:
     """Name the strongest features of each row, shape (n, N_REASONS); ties go to the earlier feature."""
     found = np.full((len(frame), N_REASONS), None, dtype=object)
     if not names:

@@ -12,17 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from crm_mining.linkage import choose_threshold
-from crm_mining.prediction import encoding, metrics, models
-from crm_mining.prediction.encoding import Encoding, FloatArray, IntArray
+from crm_mining.common.arrays import BoolArray, FloatArray, IntArray
+from crm_mining.common.threads import one_thread
+from crm_mining.evaluation.thresholds import choose_threshold
+from crm_mining.prediction import calibration, encoding, linear, metrics, models
+from crm_mining.prediction import candidates as all_candidates
+from crm_mining.prediction.encoding import Encoding
+from crm_mining.prediction.folds import fold_ids
 from crm_mining.prediction.models import Candidate, Model, Training
-from crm_mining.threads import one_thread
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
-BoolArray = npt.NDArray[np.bool_]
 #: What the status of a fit can be.
 CHAMPION = "champion"
 NOT_BETTER = "baseline: no candidate is clearly better"
@@ -73,7 +74,7 @@ class TargetFit:
     predictions : DataFrame
         Columns of :data:`crm_mining.prediction.metrics.PREDICTION_COLUMNS`: out of fold, and of the hold-out.
     metrics : DataFrame
-        Columns of :data:`crm_mining.identity_evaluation.COLUMNS`.
+        Columns of :data:`crm_mining.evaluation.metric_table.METRIC_COLUMNS`.
     importance : DataFrame
         ``model, feature, permutation_importance``: how much ROC area is lost (RMSE gained) when the feature is
         shuffled; for the model that is used.
@@ -147,7 +148,7 @@ def fit_target(
     lacking = sorted({target, key, *features, *extra, *([as_of] if as_of else [])} - set(training.columns))
     if lacking:
         raise ValueError(f"the training rows lack the columns {lacking}")
-    chosen = candidates or (models.CLASSIFIERS if kind == CLASSIFICATION else models.REGRESSORS)
+    chosen = candidates or (all_candidates.CLASSIFIERS if kind == CLASSIFICATION else all_candidates.REGRESSORS)
     columns = list(dict.fromkeys([*features, *extra]))
     with one_thread():
         data = _prepare(training, target, kind, key, as_of, max_rows, seed)
@@ -240,7 +241,7 @@ def _folds(
         return [(np.flatnonzero(date < k), np.flatnonzero(date == k)) for k in range(1, int(date.max()) + 1)]
     if len(np.unique(groups)) < n_folds:
         return []
-    fold = models.fold_ids(y, groups, n_folds, seed)
+    fold = fold_ids(y, groups, n_folds, seed)
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]
 
 
@@ -250,7 +251,7 @@ def _baseline_candidates(rules: Baselines, kind: str) -> dict[str, Candidate]:
 
     def prior(data: Training) -> Model:
         mean = float(data.y.mean()) if len(data.y) else 0.0
-        start = models._prior(data.y) if kind == CLASSIFICATION else mean
+        start = calibration.prior_log_odds(data.y) if kind == CLASSIFICATION else mean
         return Model("prior", score, start)
 
     def last_period(data: Training) -> Model:
@@ -265,8 +266,10 @@ def _baseline_candidates(rules: Baselines, kind: str) -> dict[str, Candidate]:
             return Model("last_period", score, lower - start / slope, _rule([f"{name} in its units"], [1 / slope]))
         used = data.encoded.terms(encoding.BINNED)
         used = used[used["feature"] == name]
-        evidence, _ = models.bin_evidence(data.encoded.matrix(data.frame, used["term"].tolist()), data.y)
-        return Model("last_period", score, models._prior(data.y), _rule(used["term"].tolist(), evidence.tolist()))
+        evidence, _ = linear.bin_evidence(data.encoded.matrix(data.frame, used["term"].tolist()), data.y)
+        return Model(
+            "last_period", score, calibration.prior_log_odds(data.y), _rule(used["term"].tolist(), evidence.tolist())
+        )
 
     def rfm_rule(data: Training) -> Model:
         names: list[str] = []
@@ -282,7 +285,7 @@ def _baseline_candidates(rules: Baselines, kind: str) -> dict[str, Candidate]:
             slope = float(np.cov(s, data.y)[0, 1] / s.var(ddof=1)) if s.var() > 0 else 0.0
             rule = _rule(names, [slope * p for p in points])
             return Model(
-                "rfm_rule", score, float(data.y.mean() - slope * s.mean()), rule, bounds=models._bounds(data.y)
+                "rfm_rule", score, float(data.y.mean() - slope * s.mean()), rule, bounds=models.amount_bounds(data.y)
             )
         if names and len(data.y):
             # Who buys much buys again, but does not leave: the training rows say which way the rule points.
@@ -300,7 +303,7 @@ def _baseline_candidates(rules: Baselines, kind: str) -> dict[str, Candidate]:
 
 
 def _rule(names: list[str], weights: list[float]) -> pd.DataFrame:
-    return models._terms(names, np.array(weights, dtype="float64"))
+    return models.term_table(names, np.array(weights, dtype="float64"))
 
 
 def _cross_fit(
@@ -345,17 +348,17 @@ def _calibrate(
     done, oof = {}, {}
     for name, model in fitted.items():
         if not tested.any():
-            done[name] = model if name == "prior" else replace(model, calibration=models.platt(np.zeros(0), y))
+            done[name] = model if name == "prior" else replace(model, calibration=calibration.platt(np.zeros(0), y))
             oof[name] = raw[name]
             continue
-        line = (0.0, 1.0) if name == "prior" else models.calibrate(name, raw[name][tested], y[tested])
+        line = (0.0, 1.0) if name == "prior" else calibration.calibrate(name, raw[name][tested], y[tested])
         p = np.zeros(len(y))
         for _, test in folds:
             others = tested.copy()
             others[test] = False
             a, b = line
             if name != "prior" and others.any():
-                a, b = models.calibrate(name, raw[name][others], y[others])
+                a, b = calibration.calibrate(name, raw[name][others], y[others])
             p[test] = 1 / (1 + np.exp(-(a + b * raw[name][test])))
         oof[name] = p
         calibrated = 1 / (1 + np.exp(-(line[0] + line[1] * raw[name][tested])))

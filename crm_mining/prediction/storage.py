@@ -11,11 +11,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from crm_mining.identity_evaluation import COLUMNS as METRIC_COLUMNS
-from crm_mining.prediction.encoding import COLUMNS, Encoding, FloatArray
+from crm_mining.common.arrays import FloatArray
+from crm_mining.evaluation.metric_table import METRIC_COLUMNS
+from crm_mining.prediction.encoding import COLUMNS, Encoding
 from crm_mining.prediction.metrics import PREDICTION_COLUMNS
-from crm_mining.prediction.models import NODE_COLUMNS, TERM_COLUMNS, Model
+from crm_mining.prediction.models import TERM_COLUMNS, Model
 from crm_mining.prediction.selection import TargetFit
+from crm_mining.prediction.tree_walk import NODE_COLUMNS
 
 SEGMENT_COLUMNS = ["target", "position", *COLUMNS, "typical"]
 

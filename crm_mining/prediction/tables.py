@@ -15,13 +15,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from crm_mining.common.progress import Progress
+from crm_mining.common.refits import check_refit
+from crm_mining.common.seeds import SEED
+from crm_mining.common.threads import one_thread
 from crm_mining.prediction import metrics, scorecard, selection, storage
 from crm_mining.prediction.encoding import as_numbers
-from crm_mining.prediction.models import NODE_COLUMNS, TERM_COLUMNS
+from crm_mining.prediction.models import TERM_COLUMNS
 from crm_mining.prediction.selection import CLASSIFICATION, Baselines, TargetFit
-from crm_mining.progress import Progress
-from crm_mining.refits import check_refit
-from crm_mining.threads import one_thread
+from crm_mining.prediction.tree_walk import NODE_COLUMNS
 
 WINDOW_DAYS = 90
 KEYS = ["customer_id", "as_of_date"]
@@ -40,7 +42,6 @@ SCORE_SCHEMA = pa.schema(
         ("fitted_as_of_date", pa.date32()),
     ]
 )  # fmt: skip
-_SEED = 20240101
 
 
 def fit_from_tables(
@@ -105,7 +106,7 @@ def fit_from_tables(
             baselines=Baselines(
                 None if pd.isna(last_period) else str(last_period), "days_since_purchase", "n_orders", "order_amount"
             ),
-            max_rows=n_max, seed=_SEED,
+            max_rows=n_max, seed=SEED,
         )  # fmt: skip
         tables += [_stored(part, rows_of_part, fit.target) for part, rows_of_part in _leave(fit, labelled).items()]
         progress.update(done)

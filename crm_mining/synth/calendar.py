@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from crm_mining.synth.arrays import Floats, Ints
+from crm_mining.common.arrays import FloatArray, IntArray
 
 DAY = 86_400
 START = int(np.datetime64("2023-01-01T00:00:00", "s").astype(np.int64))
@@ -17,9 +17,9 @@ N_DAYS = (END - START) // DAY + 1
 N_MONTHS = 36
 
 _DATES = np.datetime64("2023-01-01", "D") + np.arange(N_DAYS)
-MONTH_OF_DAY: Ints = (_DATES.astype("datetime64[M]") - np.datetime64("2023-01", "M")).astype(np.int64)
-YEAR_OF_DAY: Ints = MONTH_OF_DAY // 12
-FIRST_DAY_OF_MONTH: Ints = np.searchsorted(MONTH_OF_DAY, np.arange(N_MONTHS + 1)).astype(np.int64)
+MONTH_OF_DAY: IntArray = (_DATES.astype("datetime64[M]") - np.datetime64("2023-01", "M")).astype(np.int64)
+YEAR_OF_DAY: IntArray = MONTH_OF_DAY // 12
+FIRST_DAY_OF_MONTH: IntArray = np.searchsorted(MONTH_OF_DAY, np.arange(N_MONTHS + 1)).astype(np.int64)
 DATE_TEXT = _DATES.astype(str).astype(object)
 MONTH_TEXT = (np.datetime64("2023-01", "M") + np.arange(N_MONTHS)).astype(str).astype(object)
 
@@ -33,22 +33,22 @@ _HOUR = np.array(
 )
 
 
-def day_of(seconds: Ints) -> Ints:
+def day_of(seconds: IntArray) -> IntArray:
     """Count the days from the first simulated day to each instant."""
     return (seconds - START) // DAY
 
 
-def month_of(seconds: Ints) -> Ints:
+def month_of(seconds: IntArray) -> IntArray:
     """Count the months from the first simulated month to each instant; the instants lie inside the three years."""
     return MONTH_OF_DAY[day_of(seconds)]
 
 
-def year_of(seconds: Ints) -> Ints:
+def year_of(seconds: IntArray) -> IntArray:
     """Give the position in `YEARS` of each instant inside the three years."""
     return YEAR_OF_DAY[day_of(seconds)]
 
 
-def demand_by_day(sale_days: Floats) -> Floats:
+def demand_by_day(sale_days: FloatArray) -> FloatArray:
     """Weigh each simulated day: weekly season x yearly season x trend x extra demand of sales; the mean is 1.
 
     Parameters
@@ -62,7 +62,7 @@ def demand_by_day(sale_days: Floats) -> Floats:
     return np.asarray(weight / weight.mean())
 
 
-def draw_instants(rng: np.random.Generator, day_weight: Floats, earliest: Ints, latest: Ints) -> Ints:
+def draw_instants(rng: np.random.Generator, day_weight: FloatArray, earliest: IntArray, latest: IntArray) -> IntArray:
     """Draw one instant between two instants each, days by their weight and hours by the shop's daily rhythm.
 
     Parameters

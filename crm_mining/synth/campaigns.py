@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from crm_mining.synth.arrays import Bools, Floats, Ints, money_column, string_table, texts
+from crm_mining.common.arrays import BoolArray, FloatArray, IntArray
+from crm_mining.synth.arrays import money_column, string_table, texts
 from crm_mining.synth.calendar import DAY, END, START, draw_instants
 from crm_mining.synth.people import EFFECT_GROUPS, People
 from crm_mining.synth.purchases import NO_PROMOTION, Placements, Promotion, join_placements, keep_placements
@@ -57,12 +58,12 @@ class Campaign:
 class Touches:
     """One row for each campaign and addressee, parallel arrays; instants are 0 where there was none."""
 
-    campaign: Ints
-    person: Ints
-    at: Ints
-    is_control: Bools
-    opened_at: Ints
-    clicked_at: Ints
+    campaign: IntArray
+    person: IntArray
+    at: IntArray
+    is_control: BoolArray
+    opened_at: IntArray
+    clicked_at: IntArray
 
 
 def _instant(date: str, hour: int = 0) -> int:
@@ -134,10 +135,10 @@ def effect_table() -> pa.Table:
 def touch(
     rng: np.random.Generator,
     people: People,
-    subscribed_at: Ints,
-    has_consent: Bools,
-    unsubscribed_at: Ints,
-    responsive: Floats,
+    subscribed_at: IntArray,
+    has_consent: BoolArray,
+    unsubscribed_at: IntArray,
+    responsive: FloatArray,
 ) -> Touches:
     """Draw each campaign's addressees and control group among the subscribers of that day.
 
@@ -180,9 +181,9 @@ def apply_effects(
     people: People,
     touches: Touches,
     placed: Placements,
-    has_account: Bools,
-    ends_at: Ints,
-    day_weight: Floats,
+    has_account: BoolArray,
+    ends_at: IntArray,
+    day_weight: FloatArray,
 ) -> Placements:
     """Add or take away orders so that messages have their planted effects.
 

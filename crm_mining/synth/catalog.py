@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
-from crm_mining.synth.arrays import Floats, Ints, Texts, money_column, only, string_table, texts
+from crm_mining.common.arrays import FloatArray, IntArray, TextArray
+from crm_mining.synth.arrays import money_column, only, string_table, texts
 from crm_mining.synth.calendar import FIRST_DAY_OF_MONTH, N_MONTHS, START, YEARS
 from crm_mining.synth.geography import CURRENCIES, RATES_TO_EUR
 
@@ -179,16 +180,16 @@ class Catalog:
     """All products, by position, and the planted rules."""
 
     names: tuple[str, ...]
-    category: Ints
-    list_cents: Ints
-    cost_cents: Ints
-    consumable: Ints
-    first_month: Ints
-    last_month: Ints
+    category: IntArray
+    list_cents: IntArray
+    cost_cents: IntArray
+    consumable: IntArray
+    first_month: IntArray
+    last_month: IntArray
     bundles: tuple[Rule, ...]
     sequences: tuple[Rule, ...]
-    choice: Floats  # (need group * months + month, product): how likely a product is the next in a basket
-    unit_cents: Ints  # (product, year, currency): price charged
+    choice: FloatArray  # (need group * months + month, product): how likely a product is the next in a basket
+    unit_cents: IntArray  # (product, year, currency): price charged
 
     @property
     def n(self) -> int:
@@ -245,7 +246,7 @@ def product_keys() -> list[str]:
     return [f"P{number:03d}" for number in range(1, catalog().n + 1)]
 
 
-def _month_start(month: Ints) -> Texts:
+def _month_start(month: IntArray) -> TextArray:
     """Write the first instant of each month as text."""
     seconds = START + FIRST_DAY_OF_MONTH[month] * 86_400
     return np.char.replace(seconds.astype("datetime64[s]").astype(str), "T", " ").astype(object)

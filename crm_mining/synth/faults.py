@@ -17,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crm_mining.common.arrays import BoolArray, FloatArray, IntArray
 from crm_mining.synth import typos
-from crm_mining.synth.arrays import Bools, Floats, Ints, string_table, texts
+from crm_mining.synth.arrays import string_table, texts
 from crm_mining.synth.calendar import DATE_TEXT
 from crm_mining.synth.campaigns import campaigns
 from crm_mining.synth.geography import COUNTRIES
@@ -71,7 +72,7 @@ class _Entry:
     """Entries of the log for one kind in one table: row positions after all rows were added, and values."""
 
     table: str
-    rows: Ints
+    rows: IntArray
     columns: list[str]
     kind: str
     wrong: list[str | None]
@@ -331,7 +332,7 @@ class FaultMaker:
         ]
         return delivered
 
-    def _rows_again(self, name: str, table: pa.Table, days: list[str]) -> tuple[Ints, Ints]:
+    def _rows_again(self, name: str, table: pa.Table, days: list[str]) -> tuple[IntArray, IntArray]:
         """Choose the rows that are repeated exactly, and those of the days that are delivered twice."""
         n = table.num_rows
         twice = np.zeros(n, dtype=bool)
@@ -441,12 +442,12 @@ class _Cells:
     def __init__(self, table: pa.Table, rng: np.random.Generator) -> None:
         self._table = table
         self._rng = rng
-        self._taken: dict[str, Bools] = {}
+        self._taken: dict[str, BoolArray] = {}
         self._new: dict[str, tuple[list[int], list[str | None]]] = {}
-        self.rows_taken: Bools = np.zeros(table.num_rows, dtype=bool)  # rows with a faulty cell, or delivered twice
-        self._spoilt: Bools = np.zeros(table.num_rows, dtype=bool)
+        self.rows_taken: BoolArray = np.zeros(table.num_rows, dtype=bool)  # rows with a faulty cell, or delivered twice
+        self._spoilt: BoolArray = np.zeros(table.num_rows, dtype=bool)
 
-    def _is_taken(self, column: str) -> Bools:
+    def _is_taken(self, column: str) -> BoolArray:
         """Say which cells of a column are spoilt."""
         return self._taken.setdefault(column, np.zeros(self._table.num_rows, dtype=bool))
 
@@ -503,7 +504,7 @@ class _Cells:
         return table
 
 
-def _likelihood(column: str, values: Floats) -> Floats:
+def _likelihood(column: str, values: FloatArray) -> FloatArray:
     """Give how likely each value is to be withheld: high incomes, large households, low satisfaction."""
     size = -values if column == "satisfaction" else values
     rank = np.argsort(np.argsort(size, kind="stable"), kind="stable") / max(len(size) - 1, 1)

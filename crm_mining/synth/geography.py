@@ -14,7 +14,8 @@ from faker.providers.address.pl_PL import Provider as PolishAddress
 from faker.providers.person.de_DE import Provider as GermanPerson
 from faker.providers.person.fr_FR import Provider as FrenchPerson
 
-from crm_mining.synth.arrays import Floats, Texts, draw, texts, zipf
+from crm_mining.common.arrays import FloatArray, TextArray
+from crm_mining.synth.arrays import draw, texts, zipf
 
 
 @dataclass(frozen=True)
@@ -407,13 +408,13 @@ Skövde|Västra Götalands län|541|500""",
 class Places:
     """The cities of one country, as parallel arrays; a city's postcodes are one array each."""
 
-    city: Texts
-    region: Texts
+    city: TextArray
+    region: TextArray
     area_code: tuple[str, ...]
-    postcodes: tuple[Texts, ...]
-    weight: Floats
-    streets: Texts
-    street_weight: Floats
+    postcodes: tuple[TextArray, ...]
+    weight: FloatArray
+    streets: TextArray
+    street_weight: FloatArray
 
 
 def _postcode(code: str, prefix: str, rng: np.random.Generator) -> str:
@@ -718,13 +719,13 @@ def places(code: str) -> Places:
     )
 
 
-def _digits(rng: np.random.Generator, count: int, length: int) -> Texts:
+def _digits(rng: np.random.Generator, count: int, length: int) -> TextArray:
     """Draw `count` runs of `length` digits whose first lies between 2 and 7, as subscriber numbers' do."""
     number = rng.integers(2, 8, count) * 10 ** (length - 1) + rng.integers(0, 10 ** (length - 1), count)
     return np.asarray(number.astype(str).astype(object))
 
 
-def draw_phones(rng: np.random.Generator, country: Country, city: np.ndarray, mobile: bool) -> Texts:
+def draw_phones(rng: np.random.Generator, country: Country, city: np.ndarray, mobile: bool) -> TextArray:
     """Draw phone numbers in E.164.
 
     Parameters

@@ -12,9 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from crm_mining.synth.arrays import Bools, Floats, Ints
+from crm_mining.common.arrays import BoolArray, FloatArray, Int8Array, Int16Array, IntArray
 from crm_mining.synth.calendar import N_MONTHS
 
 STATES = ("new", "active", "lapsing", "dormant", "lost")
@@ -22,7 +21,7 @@ NEW, ACTIVE, LAPSING, DORMANT, LOST = range(5)
 # `new` is the month of joining. The states buy at rates far enough apart, and customers of one state are enough alike,
 # for the matrix to be found again from some thousand customers. That is a close thing: the orders of 4,000 customers,
 # drawn from the very model that is fitted, tell it to 0.04 on average (`benchmarks/lifecycle.py --draws 20`).
-TRANSITIONS: Floats = np.array([
+TRANSITIONS: FloatArray = np.array([
     [0.00, 0.13, 0.40, 0.25, 0.22],
     [0.00, 0.77, 0.17, 0.02, 0.04],
     [0.00, 0.06, 0.68, 0.14, 0.12],
@@ -30,9 +29,9 @@ TRANSITIONS: Floats = np.array([
     [0.00, 0.00, 0.00, 0.00, 1.00],
 ])  # fmt: skip
 # Orders a month in each state at activity 1, before season and the customer's own factor.
-ORDER_RATES: Floats = np.array([0.25, 1.80, 0.32, 0.008, 0.0])
+ORDER_RATES: FloatArray = np.array([0.25, 1.80, 0.32, 0.008, 0.0])
 # Visits a month without a purchase in each state, for those whose visits are recorded.
-BROWSE_RATES: Floats = np.array([1.5, 1.0, 0.45, 0.06, 0.0])
+BROWSE_RATES: FloatArray = np.array([1.5, 1.0, 0.45, 0.06, 0.0])
 _RATE_SHAPE = 30.0  # of the Gamma distribution of customers' own factors, whose mean is 1
 _FIRST_ORDER = 0.88  # share of accounts opened in order to buy at once
 _TICKET_PER_ORDER = 0.11
@@ -45,17 +44,22 @@ _LOSS_BY_TICKET, _LOSS_BY_BAD_TICKET = 1.4, 4.0  # factors of the chance to be l
 class Lives:
     """What happened to each of n persons in each month; the matrices have shape (n, N_MONTHS)."""
 
-    state: npt.NDArray[np.int8]  # -1 before the account was opened, and for persons without one
-    orders: npt.NDArray[np.int16]
-    order_tickets: npt.NDArray[np.int8]  # of these, how many orders led to a ticket
-    bad_tickets: npt.NDArray[np.int8]  # of these, how many left the customer angry
-    other_tickets: npt.NDArray[np.int8]
-    visits: npt.NDArray[np.int16]  # without a purchase
-    first_order: Bools  # whether the account was opened with a purchase
+    state: Int8Array  # -1 before the account was opened, and for persons without one
+    orders: Int16Array
+    order_tickets: Int8Array  # of these, how many orders led to a ticket
+    bad_tickets: Int8Array  # of these, how many left the customer angry
+    other_tickets: Int8Array
+    visits: Int16Array  # without a purchase
+    first_order: BoolArray  # whether the account was opened with a purchase
 
 
 def live(
-    rng: np.random.Generator, joined_month: Ints, has_account: Bools, is_tracked: Bools, season: Floats, activity: float
+    rng: np.random.Generator,
+    joined_month: IntArray,
+    has_account: BoolArray,
+    is_tracked: BoolArray,
+    season: FloatArray,
+    activity: float,
 ) -> Lives:
     """Run the chain month by month for all persons at once.
 

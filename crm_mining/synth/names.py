@@ -16,7 +16,8 @@ from importlib import import_module
 
 import numpy as np
 
-from crm_mining.synth.arrays import Floats, Texts, fold, texts, zipf
+from crm_mining.common.arrays import FloatArray, TextArray
+from crm_mining.synth.arrays import fold, texts, zipf
 
 CULTURES = ("de", "tr", "pl", "gb", "us", "es", "fr", "sv")
 # Which cultures a country's households belong to.
@@ -150,13 +151,13 @@ _TITLES = {
 class NamePool:
     """Names of a culture with their probabilities; `female_last` differs from `last` where the language does."""
 
-    female: Texts
-    female_weight: Floats
-    male: Texts
-    male_weight: Floats
-    last: Texts
-    female_last: Texts
-    last_weight: Floats
+    female: TextArray
+    female_weight: FloatArray
+    male: TextArray
+    male_weight: FloatArray
+    last: TextArray
+    female_last: TextArray
+    last_weight: FloatArray
 
 
 def _usable(names: Iterable[str]) -> list[str]:
@@ -307,7 +308,7 @@ _JOB_LOCALES = {"DE": "de_AT", "GB": "en_US", "US": "en_US", "FR": "fr_FR", "ES"
 
 
 @cache
-def companies(country: str, suffixes: tuple[str, ...], tld: str) -> tuple[Texts, Texts]:
+def companies(country: str, suffixes: tuple[str, ...], tld: str) -> tuple[TextArray, TextArray]:
     """Make the companies of a country and the domains of their e-mail addresses."""
     culture = {"DE": "de", "GB": "gb", "US": "us", "FR": "fr", "ES": "es", "PL": "pl", "SE": "sv"}[country]
     rng = np.random.default_rng([7, *country.encode()])
@@ -322,7 +323,7 @@ def companies(country: str, suffixes: tuple[str, ...], tld: str) -> tuple[Texts,
 
 
 @cache
-def jobs(country: str, female: bool) -> Texts:
+def jobs(country: str, female: bool) -> TextArray:
     """List the job titles of a country in the form for women or for men, capitalised and short."""
     provider = import_module(f"faker.providers.job.{_JOB_LOCALES[country]}").Provider
     listed = getattr(provider, "jobs_female" if female else "jobs_male", None) or provider.jobs

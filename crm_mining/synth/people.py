@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crm_mining.synth.arrays import Bools, Floats, Ints, Texts, draw, fold, only, rank_within, texts, zipf
+from crm_mining.common.arrays import BoolArray, FloatArray, IntArray, TextArray
+from crm_mining.synth.arrays import draw, fold, only, rank_within, texts, zipf
 from crm_mining.synth.calendar import DAY, END, N_DAYS, START
 from crm_mining.synth.geography import COUNTRIES, CURRENCIES, Country, draw_phones, places
 from crm_mining.synth.names import CULTURE_SHARES, CULTURES, academic_titles, companies, jobs, name_pool, nicknames
@@ -32,51 +33,51 @@ _EFFECT_BY_NEED = np.array([
 class Address:
     """One address of each person, as parallel arrays; `city_index` is the position in the country's cities."""
 
-    street: Texts
-    number: Texts
-    postcode: Texts
-    city: Texts
-    region: Texts
-    landline: Texts
-    city_index: Ints
+    street: TextArray
+    number: TextArray
+    postcode: TextArray
+    city: TextArray
+    region: TextArray
+    landline: TextArray
+    city_index: IntArray
 
 
 @dataclass(frozen=True)
 class People:
     """N persons as parallel arrays; those of one household stand together."""
 
-    person_id: Ints
-    household_id: Ints
-    country: Ints  # position in COUNTRIES
-    gender: Texts
-    birth_date: Texts
-    age: Floats  # at the first simulated day
-    title: Texts
-    first: Texts
-    nickname: Texts  # the given name itself where there is no short form
-    middle: Texts
-    last: Texts
-    last_after: Texts
-    marries_at: Ints
+    person_id: IntArray
+    household_id: IntArray
+    country: IntArray  # position in COUNTRIES
+    gender: TextArray
+    birth_date: TextArray
+    age: FloatArray  # at the first simulated day
+    title: TextArray
+    first: TextArray
+    nickname: TextArray  # the given name itself where there is no short form
+    middle: TextArray
+    last: TextArray
+    last_after: TextArray
+    marries_at: IntArray
     address: Address
     address_after: Address
-    moves_at: Ints
-    mobile: Texts
-    mobile_after: Texts
-    mobile_changes_at: Ints
-    email: Texts
-    email_after: Texts
-    email_changes_at: Ints
-    company: Texts
-    job_title: Texts
-    income: Ints
-    household_size: Ints
-    need_group: Ints
-    effect_group: Ints
-    channel: Ints  # favourite order channel
-    deal_prone: Floats  # chance to use a promotion that is on
-    is_tracked: Bools
-    joined_at: Ints
+    moves_at: IntArray
+    mobile: TextArray
+    mobile_after: TextArray
+    mobile_changes_at: IntArray
+    email: TextArray
+    email_after: TextArray
+    email_changes_at: IntArray
+    company: TextArray
+    job_title: TextArray
+    income: IntArray
+    household_size: IntArray
+    need_group: IntArray
+    effect_group: IntArray
+    channel: IntArray  # favourite order channel
+    deal_prone: FloatArray  # chance to use a promotion that is on
+    is_tracked: BoolArray
+    joined_at: IntArray
 
     @property
     def n(self) -> int:
@@ -84,7 +85,7 @@ class People:
         return len(self.person_id)
 
 
-def _addresses(rng: np.random.Generator, country: Ints, stay_city: Ints | None = None) -> Address:
+def _addresses(rng: np.random.Generator, country: IntArray, stay_city: IntArray | None = None) -> Address:
     """Draw one address for each household; where `stay_city` is not negative, the city is that one."""
     n = len(country)
     fields = [np.empty(n, dtype=object) for _ in range(6)]
@@ -112,7 +113,7 @@ def _addresses(rng: np.random.Generator, country: Ints, stay_city: Ints | None =
     return Address(street, number, postcode, city, region, landline, city_index)
 
 
-def _of_household(address: Address, household: Ints) -> Address:
+def _of_household(address: Address, household: IntArray) -> Address:
     """Give each person the address of the household."""
     return Address(
         address.street[household], address.number[household], address.postcode[household], address.city[household],
@@ -124,21 +125,21 @@ def _of_household(address: Address, household: Ints) -> Address:
 class _Names:
     """Names of persons, and the parts that e-mail addresses are made of."""
 
-    first: Texts
-    nickname: Texts
-    middle: Texts
-    last: Texts
-    last_after: Texts
+    first: TextArray
+    nickname: TextArray
+    middle: TextArray
+    last: TextArray
+    last_after: TextArray
 
 
 def _draw_names(
     rng: np.random.Generator,
-    culture: Ints,
-    female: Bools,
-    household: Ints,
-    member: Ints,
-    is_child: Bools,
-    marries: Bools,
+    culture: IntArray,
+    female: BoolArray,
+    household: IntArray,
+    member: IntArray,
+    is_child: BoolArray,
+    marries: BoolArray,
 ) -> _Names:
     """Draw names by culture: families mostly share the last name, a few children that of the parent as well."""
     n = len(culture)
@@ -189,15 +190,21 @@ def _draw_names(
     return _Names(first, nickname, middle, last, last_after)
 
 
-def _fold_all(names: Texts) -> Texts:
+def _fold_all(names: TextArray) -> TextArray:
     """Fold many names for e-mail addresses, each different one once."""
     different, inverse = np.unique(names.astype(str), return_inverse=True)
     return texts([fold(str(name)) for name in different])[inverse]
 
 
 def _emails(
-    rng: np.random.Generator, first: Texts, last: Texts, birth_year: Ints, country: Ints, work_domain: Texts, chunk: int
-) -> Texts:
+    rng: np.random.Generator,
+    first: TextArray,
+    last: TextArray,
+    birth_year: IntArray,
+    country: IntArray,
+    work_domain: TextArray,
+    chunk: int,
+) -> TextArray:
     """Make one address for each entry, each different from all others of the world."""
     n = len(first)
     given, family = _fold_all(first), _fold_all(last)
@@ -364,13 +371,13 @@ def draw_people(rng: np.random.Generator, first_id: int, n: int, chunk: int) -> 
     )
 
 
-def _incomes(rng: np.random.Generator, spec: Country, age: Floats, works: Bools) -> Ints:
+def _incomes(rng: np.random.Generator, spec: Country, age: FloatArray, works: BoolArray) -> IntArray:
     """Draw yearly incomes in EUR, log-normal round a median that depends on country, age and work, in hundreds."""
     curve = np.interp(age, [16, 22, 30, 45, 58, 66, 90], [0.25, 0.5, 0.85, 1.0, 1.05, 0.72, 0.6])
     median = spec.median_income * curve * np.where(works, 1.0, 0.55)
     return np.rint(median * rng.lognormal(0.0, 0.42, len(age)) / 100).astype(np.int64) * 100
 
 
-def currency_of(country: Ints) -> Ints:
+def currency_of(country: IntArray) -> IntArray:
     """Give the position in CURRENCIES of each country's currency."""
     return np.array([CURRENCIES.index(spec.currency) for spec in COUNTRIES], dtype=np.int64)[country]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crm_mining.synth.arrays import Ints, draw, rank_within
+from crm_mining.common.arrays import IntArray
+from crm_mining.synth.arrays import draw, rank_within
 from crm_mining.synth.calendar import DAY, END
 from crm_mining.synth.catalog import CATEGORIES, Catalog
 from crm_mining.synth.geography import CURRENCIES, RATES_TO_EUR
@@ -29,23 +30,23 @@ _PER_CONTACT = 0.62
 class Pipeline:
     """Opportunities and the stages that each entered, as parallel arrays sorted by opening and by time."""
 
-    contact: Ints  # position among the chunk's contact records
-    created_at: Ints
-    stage: Ints
-    amount: Ints  # cents of the currency
-    currency: Ints
-    product: Ints
-    expected_close: Ints
-    closed_at: Ints  # 0 while open
-    owner: Ints
-    source: Ints
-    step_opportunity: Ints
-    step_stage: Ints
-    step_at: Ints
+    contact: IntArray  # position among the chunk's contact records
+    created_at: IntArray
+    stage: IntArray
+    amount: IntArray  # cents of the currency
+    currency: IntArray
+    product: IntArray
+    expected_close: IntArray
+    closed_at: IntArray  # 0 while open
+    owner: IntArray
+    source: IntArray
+    step_opportunity: IntArray
+    step_stage: IntArray
+    step_at: IntArray
 
 
 def run_pipeline(
-    rng: np.random.Generator, people: People, contact_person: Ints, contact_created: Ints, goods: Catalog
+    rng: np.random.Generator, people: People, contact_person: IntArray, contact_created: IntArray, goods: Catalog
 ) -> Pipeline:
     """Open opportunities with contacts that have a company, and walk them through the stages.
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crm_mining.synth.arrays import Bools, Floats, Ints, draw, draw_by_row, rank_within
+from crm_mining.common.arrays import BoolArray, FloatArray, IntArray
+from crm_mining.synth.arrays import draw, draw_by_row, rank_within
 from crm_mining.synth.calendar import (
     DAY,
     END,
@@ -53,32 +54,32 @@ class Promotion:
 class Placements:
     """Orders placed, before they hold products; parallel arrays, sorted by nothing yet."""
 
-    person: Ints  # -1 for a guest
-    at: Ints
-    first_product: Ints  # product the order is made for, -1 where it is free
-    order_tickets: Bools  # whether it leads to a ticket
-    promotion: Ints  # promotion that brought it about, or NO_PROMOTION
+    person: IntArray  # -1 for a guest
+    at: IntArray
+    first_product: IntArray  # product the order is made for, -1 where it is free
+    order_tickets: BoolArray  # whether it leads to a ticket
+    promotion: IntArray  # promotion that brought it about, or NO_PROMOTION
 
 
 @dataclass(frozen=True)
 class Orders:
     """Sales and returns sorted by time, and their lines sorted by order; money in cents of the order's currency."""
 
-    person: Ints
-    at: Ints
-    returned: Ints  # order that a return gives back, -1 for a sale
-    currency: Ints
-    channel: Ints
-    status: Ints
-    promotion: Ints
-    has_ticket: Bools
-    amount: Ints
-    line_order: Ints
-    line_number: Ints
-    line_product: Ints
-    line_quantity: Ints
-    line_unit: Ints
-    line_discount: Ints
+    person: IntArray
+    at: IntArray
+    returned: IntArray  # order that a return gives back, -1 for a sale
+    currency: IntArray
+    channel: IntArray
+    status: IntArray
+    promotion: IntArray
+    has_ticket: BoolArray
+    amount: IntArray
+    line_order: IntArray
+    line_number: IntArray
+    line_product: IntArray
+    line_quantity: IntArray
+    line_unit: IntArray
+    line_discount: IntArray
 
     @property
     def n(self) -> int:
@@ -86,14 +87,14 @@ class Orders:
         return len(self.person)
 
 
-def drop_out_instants(lives: Lives) -> Ints:
+def drop_out_instants(lives: Lives) -> IntArray:
     """Give the first instant of the month in which each person was lost, `NEVER` for the others, shape (n,)."""
     lost = lives.state == LOST
     month = np.where(lost.any(axis=1), lost.argmax(axis=1), 0)
     return np.where(lost.any(axis=1), START + FIRST_DAY_OF_MONTH[month] * DAY, NEVER)
 
 
-def place_orders(rng: np.random.Generator, people: People, lives: Lives, day_weight: Floats) -> Placements:
+def place_orders(rng: np.random.Generator, people: People, lives: Lives, day_weight: FloatArray) -> Placements:
     """Spread each month's orders over its days; an account opened for a purchase begins with that purchase."""
     person, month = np.nonzero(lives.orders)
     count = lives.orders[person, month].astype(np.int64)
@@ -119,19 +120,21 @@ def join_placements(parts: list[Placements]) -> Placements:
     )
 
 
-def keep_placements(placed: Placements, keep: Bools | Ints) -> Placements:
+def keep_placements(placed: Placements, keep: BoolArray | IntArray) -> Placements:
     """Keep some placements, by mask or in the order of positions."""
     return Placements(*(getattr(placed, name)[keep] for name in Placements.__dataclass_fields__))
 
 
-def guest_orders(rng: np.random.Generator, n_orders: int, day_weight: Floats) -> Placements:
+def guest_orders(rng: np.random.Generator, n_orders: int, day_weight: FloatArray) -> Placements:
     """Place the orders of strangers without an account, a fixed share of all."""
     n = round(n_orders * GUEST_SHARE / (1 - GUEST_SHARE))
     at = draw_instants(rng, day_weight, np.full(n, START), np.full(n, END))
     return Placements(np.full(n, -1), at, np.full(n, -1), np.zeros(n, dtype=bool), np.full(n, NO_PROMOTION))
 
 
-def _fill(rng: np.random.Generator, placed: Placements, need_group: Ints, goods: Catalog) -> tuple[Ints, Ints]:
+def _fill(
+    rng: np.random.Generator, placed: Placements, need_group: IntArray, goods: Catalog
+) -> tuple[IntArray, IntArray]:
     """Draw the products of each order by need and season, then complete planted bundles.
 
     Returns
@@ -165,7 +168,7 @@ def _fill(rng: np.random.Generator, placed: Placements, need_group: Ints, goods:
 
 
 def _follow_ups(
-    rng: np.random.Generator, placed: Placements, lines: tuple[Ints, Ints], ends_at: Ints, goods: Catalog
+    rng: np.random.Generator, placed: Placements, lines: tuple[IntArray, IntArray], ends_at: IntArray, goods: Catalog
 ) -> Placements:
     """Place the later orders of planted sequences, as long as the customer is not lost and the world has not ended."""
     parts = []
@@ -190,8 +193,8 @@ def _follow_ups(
 
 
 def _promotions_used(
-    rng: np.random.Generator, placed: Placements, deal_prone: Floats, promotions: list[Promotion]
-) -> Ints:
+    rng: np.random.Generator, placed: Placements, deal_prone: FloatArray, promotions: list[Promotion]
+) -> IntArray:
     """Decide which promotion each order uses: the one that brought it, or by chance one that is on."""
     used = placed.promotion.copy()
     for position, promotion in enumerate(promotions):
@@ -205,10 +208,10 @@ def make_orders(
     rng: np.random.Generator,
     people: People,
     placed: Placements,
-    ends_at: Ints,
+    ends_at: IntArray,
     promotions: list[Promotion],
     goods: Catalog,
-    day_weight: Floats,
+    day_weight: FloatArray,
 ) -> Orders:
     """Fill, price and complete the placed orders, and add guests, follow-ups and returns.
 
@@ -265,14 +268,18 @@ def make_orders(
     return _with_returns(rng, sale, sold, ends_at, goods)
 
 
-def _needs(rng: np.random.Generator, placed: Placements, people: People) -> Ints:
+def _needs(rng: np.random.Generator, placed: Placements, people: People) -> IntArray:
     """Give the need group of each order's customer; guests have one, too."""
     of_guest = draw(rng, NEED_GROUP_SHARES, len(placed.at))
     return np.where(placed.person >= 0, people.need_group[np.maximum(placed.person, 0)], of_guest)
 
 
 def _with_returns(
-    rng: np.random.Generator, sale: dict[str, np.ndarray], sold: dict[str, np.ndarray], ends_at: Ints, goods: Catalog
+    rng: np.random.Generator,
+    sale: dict[str, np.ndarray],
+    sold: dict[str, np.ndarray],
+    ends_at: IntArray,
+    goods: Catalog,
 ) -> Orders:
     """Add returns as orders of their own, and sort everything by time.
 
@@ -331,7 +338,7 @@ def _with_returns(
     )
 
 
-def sale_days(promotions: list[Promotion]) -> Floats:
+def sale_days(promotions: list[Promotion]) -> FloatArray:
     """Give the factor of demand of each simulated day, shape (N_DAYS,)."""
     factor = np.ones(N_DAYS)
     for promotion in promotions:

@@ -7,17 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from crm_mining.synth.arrays import (
-    Bools,
-    Ints,
-    Texts,
-    instant_column,
-    key_column,
-    number_column,
-    only,
-    string_table,
-    texts,
-)
+from crm_mining.common.arrays import BoolArray, IntArray, TextArray
+from crm_mining.synth.arrays import instant_column, key_column, number_column, only, string_table, texts
 from crm_mining.synth.calendar import DAY, END
 from crm_mining.synth.geography import COUNTRIES
 from crm_mining.synth.people import NEVER, People
@@ -40,25 +31,25 @@ class Records:
     """The records of one system, sorted by creation; `key` numbers them."""
 
     system: str
-    key: Ints
-    person: Ints
-    created_at: Ints
-    updated_at: Ints
-    is_second: Bools
-    uses_nickname: Bools
+    key: IntArray
+    person: IntArray
+    created_at: IntArray
+    updated_at: IntArray
+    is_second: BoolArray
+    uses_nickname: BoolArray
 
     @property
     def n(self) -> int:
         """Count the records."""
         return len(self.key)
 
-    def record_of(self, n_persons: int) -> Ints:
+    def record_of(self, n_persons: int) -> IntArray:
         """Give the position of each person's first record, -1 where there is none, shape (n_persons,)."""
         out = np.full(n_persons, -1)
         out[self.person[~self.is_second]] = np.flatnonzero(~self.is_second)
         return out
 
-    def choose(self, rng: np.random.Generator, n_persons: int, person: Ints, at: Ints) -> Ints:
+    def choose(self, rng: np.random.Generator, n_persons: int, person: IntArray, at: IntArray) -> IntArray:
         """Choose for each event the record it is booked on: once a second one exists, either of the two.
 
         Parameters
@@ -78,7 +69,9 @@ class Records:
         return np.where(takes_other, other, first[person])
 
 
-def make_records(rng: np.random.Generator, system: str, person: Ints, created_at: Ints, first_key: int) -> Records:
+def make_records(
+    rng: np.random.Generator, system: str, person: IntArray, created_at: IntArray, first_key: int
+) -> Records:
     """Create a system's records, a few persons twice, and update some of them later.
 
     Parameters
@@ -115,18 +108,18 @@ def make_records(rng: np.random.Generator, system: str, person: Ints, created_at
 class _Version:
     """The version of each record's person that its system holds."""
 
-    first: Texts
-    last: Texts
-    email: Texts
-    mobile: Texts
-    landline: Texts
-    street: Texts
-    number: Texts
-    postcode: Texts
-    city: Texts
-    region: Texts
-    country: Texts
-    language: Texts
+    first: TextArray
+    last: TextArray
+    email: TextArray
+    mobile: TextArray
+    landline: TextArray
+    street: TextArray
+    number: TextArray
+    postcode: TextArray
+    city: TextArray
+    region: TextArray
+    country: TextArray
+    language: TextArray
 
 
 def _version(people: People, records: Records) -> _Version:
@@ -136,7 +129,7 @@ def _version(people: People, records: Records) -> _Version:
     codes, languages = texts([spec.code for spec in COUNTRIES]), texts([spec.language for spec in COUNTRIES])
     old, new = people.address, people.address_after
 
-    def by_move(name: str) -> Texts:
+    def by_move(name: str) -> TextArray:
         return np.asarray(np.where(has_moved, getattr(new, name)[who], getattr(old, name)[who]))
 
     return _Version(
@@ -155,7 +148,7 @@ def _version(people: People, records: Records) -> _Version:
     )
 
 
-def _some(rng: np.random.Generator, values: Texts, share: float) -> Texts:
+def _some(rng: np.random.Generator, values: TextArray, share: float) -> TextArray:
     """Leave a share of the values and empty the others, as people leave fields empty."""
     return only(rng.random(len(values)) < share, values)
 
@@ -248,7 +241,7 @@ def requester_table(rng: np.random.Generator, people: People, records: Records) 
 
 
 def subscriber_table(
-    rng: np.random.Generator, people: People, records: Records, has_consent: Bools, unsubscribed_at: Ints
+    rng: np.random.Generator, people: People, records: Records, has_consent: BoolArray, unsubscribed_at: IntArray
 ) -> pa.Table:
     """Write marketing.subscribers; `has_consent` and `unsubscribed_at` are by person."""
     who, version = records.person, _version(people, records)

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crm_mining.synth.arrays import Bools, Ints, Texts, draw, draw_by_row, look_up, rank_within, texts
+from crm_mining.common.arrays import BoolArray, IntArray, TextArray
+from crm_mining.synth.arrays import draw, draw_by_row, look_up, rank_within, texts
 from crm_mining.synth.calendar import DAY, END, FIRST_DAY_OF_MONTH, N_MONTHS, START, month_of
 from crm_mining.synth.catalog import CATEGORIES as PRODUCT_CATEGORIES
 from crm_mining.synth.catalog import Catalog
@@ -67,23 +68,23 @@ _SUBJECTS = {
 class Tickets:
     """Tickets as parallel arrays, sorted by time; instants are 0 and positions -1 where there is none."""
 
-    person: Ints
-    order: Ints
-    product: Ints
-    opened_at: Ints
-    closed_at: Ints
-    channel: Ints
-    category: Ints
-    priority: Ints
-    status: Ints
-    satisfaction: Ints
+    person: IntArray
+    order: IntArray
+    product: IntArray
+    opened_at: IntArray
+    closed_at: IntArray
+    channel: IntArray
+    category: IntArray
+    priority: IntArray
+    status: IntArray
+    satisfaction: IntArray
     subject: pa.Array
 
 
-def _subjects(rng: np.random.Generator, category: Ints, country: Ints) -> pa.Array:
+def _subjects(rng: np.random.Generator, category: IntArray, country: IntArray) -> pa.Array:
     """Draw the first line of each request in German or English."""
     german = np.array([spec.language == "de" for spec in COUNTRIES])[country]
-    pool: Texts = texts(
+    pool: TextArray = texts(
         [line for language in ("en", "de") for name in CATEGORIES for line in _SUBJECTS[language][name]]
     )
     position = german * 4 * len(CATEGORIES) + category * 4 + draw(rng, (0.45, 0.25, 0.18, 0.12), len(category))
@@ -91,7 +92,7 @@ def _subjects(rng: np.random.Generator, category: Ints, country: Ints) -> pa.Arr
 
 
 def open_tickets(
-    rng: np.random.Generator, people: People, lives: Lives, orders: Orders, goods: Catalog, ends_at: Ints
+    rng: np.random.Generator, people: People, lives: Lives, orders: Orders, goods: Catalog, ends_at: IntArray
 ) -> Tickets:
     """Write the tickets that the lives foresaw, each about an order of that month or about the account.
 
@@ -150,7 +151,7 @@ def open_tickets(
 
     keep = np.flatnonzero(fits)
     keep = keep[np.lexsort((who[keep], opened_at[keep]))]
-    pick: Bools | Ints = keep
+    pick: BoolArray | IntArray = keep
     return Tickets(
         person=who[pick],
         order=order[pick],

@@ -7,15 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from crm_mining.synth.arrays import (
-    Ints,
-    instant_column,
-    key_column,
-    look_up,
-    money_column,
-    number_column,
-    string_table,
-)
+from crm_mining.common.arrays import IntArray
+from crm_mining.synth.arrays import instant_column, key_column, look_up, money_column, number_column, string_table
 from crm_mining.synth.calendar import DATE_TEXT, DAY, START, day_of
 from crm_mining.synth.campaigns import Touches, campaigns, promotions
 from crm_mining.synth.catalog import product_keys
@@ -46,12 +39,12 @@ class Keys:
     visitor: int
 
 
-def _loaded(seconds: Ints) -> pa.Array:
+def _loaded(seconds: IntArray) -> pa.Array:
     """Write when the day of each event was delivered."""
     return look_up(_LOADED, day_of(seconds))
 
 
-def order_tables(orders: Orders, account: Ints, customers: Records, first: int) -> tuple[pa.Table, pa.Table]:
+def order_tables(orders: Orders, account: IntArray, customers: Records, first: int) -> tuple[pa.Table, pa.Table]:
     """Write shop.orders and shop.order_lines; `account` is the position of each order's record, -1 for a guest."""
     key = key_column("O", first + np.arange(orders.n))
     owner = key_column(KEY_PREFIX["shop.customers"], customers.key[np.maximum(account, 0)], account >= 0)
@@ -86,7 +79,7 @@ def order_tables(orders: Orders, account: Ints, customers: Records, first: int) 
     return table, lines
 
 
-def ticket_table(tickets: Tickets, requester: Ints, requesters: Records, keys: Keys) -> pa.Table:
+def ticket_table(tickets: Tickets, requester: IntArray, requesters: Records, keys: Keys) -> pa.Table:
     """Write support.tickets; `requester` is the position of each ticket's record."""
     n = len(tickets.person)
     return string_table(
@@ -108,7 +101,7 @@ def ticket_table(tickets: Tickets, requester: Ints, requesters: Records, keys: K
     )
 
 
-def touch_table(touches: Touches, subscriber: Ints, subscribers: Records, first: int) -> pa.Table:
+def touch_table(touches: Touches, subscriber: IntArray, subscribers: Records, first: int) -> pa.Table:
     """Write marketing.touches; `subscriber` is the position of each touch's record."""
     n = len(touches.person)
     return string_table(
@@ -153,7 +146,7 @@ def opportunity_tables(pipeline: Pipeline, contacts: Records, first: int) -> tup
     return table, stages
 
 
-def event_table(events: WebEvents, account: Ints, customers: Records, keys: Keys) -> pa.Table:
+def event_table(events: WebEvents, account: IntArray, customers: Records, keys: Keys) -> pa.Table:
     """Write shop.web_events; `account` is the position of the record that was logged in, -1 for nobody."""
     n = len(events.at)
     numbers = np.arange(n)

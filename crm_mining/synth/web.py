@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crm_mining.synth.arrays import Bools, Floats, Ints, draw, draw_by_row, rank_within
+from crm_mining.common.arrays import BoolArray, FloatArray, IntArray
+from crm_mining.synth.arrays import draw, draw_by_row, rank_within
 from crm_mining.synth.calendar import DAY, FIRST_DAY_OF_MONTH, N_MONTHS, START, draw_instants, month_of
 from crm_mining.synth.catalog import NEED_GROUP_SHARES, Catalog
 from crm_mining.synth.lifecycle import Lives
@@ -26,13 +27,13 @@ _LOGGED_IN = 0.45  # share of visits without a purchase in which the customer is
 class WebEvents:
     """Events as parallel arrays, sorted by time."""
 
-    visitor: Ints
-    person: Ints  # who was logged in, -1 for nobody
-    session: Ints
-    at: Ints
-    event: Ints
-    product: Ints  # -1 where none is shown
-    source: Ints
+    visitor: IntArray
+    person: IntArray  # who was logged in, -1 for nobody
+    session: IntArray
+    at: IntArray
+    event: IntArray
+    product: IntArray  # -1 where none is shown
+    source: IntArray
 
 
 def browse(
@@ -41,8 +42,8 @@ def browse(
     lives: Lives,
     orders: Orders,
     goods: Catalog,
-    day_weight: Floats,
-    ends_at: Ints,
+    day_weight: FloatArray,
+    ends_at: IntArray,
 ) -> WebEvents:
     """Write the visits of persons whose visits are recorded, and of strangers.
 
@@ -116,7 +117,7 @@ def browse(
     end_of = after[np.cumsum(length) - 1]
     at = until[session] - (end_of[session] - after)
     started = at[np.cumsum(length) - length]
-    inside: Bools = (started >= START) & np.where(is_known, until < ends_at[np.maximum(who, 0)], True)
+    inside: BoolArray = (started >= START) & np.where(is_known, until < ends_at[np.maximum(who, 0)], True)
     keep = np.flatnonzero(inside[session])
     keep = keep[np.lexsort((event[keep], at[keep]))]
     return WebEvents(

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from crm_mining.synth.arrays import Bools, Ints, look_up, number_column, string_table, texts
+from crm_mining.common.arrays import BoolArray, IntArray
+from crm_mining.synth.arrays import look_up, number_column, string_table, texts
 from crm_mining.synth.calendar import (
     DAY,
     END,
@@ -151,8 +152,8 @@ def _common_tables(parameters: Parameters, rng: np.random.Generator, n_chunks: i
 class _Consent:
     """Who agreed to be written to, by person."""
 
-    given: Bools
-    withdrawn_at: Ints
+    given: BoolArray
+    withdrawn_at: IntArray
 
 
 def chunk_tables(
@@ -254,14 +255,14 @@ def chunk_tables(
     return raw | truth
 
 
-def _withdrawals(rng: np.random.Generator, subscribed_at: Ints) -> Ints:
+def _withdrawals(rng: np.random.Generator, subscribed_at: IntArray) -> IntArray:
     """Draw when each subscriber withdraws the consent, `NEVER` for most."""
     n = len(subscribed_at)
     at = subscribed_at + (rng.exponential(2200, n) * DAY).astype(np.int64) + DAY
     return np.where((subscribed_at < NEVER) & (at <= END), at, NEVER)
 
 
-def _person_truth(people: People, ends_at: Ints) -> pa.Table:
+def _person_truth(people: People, ends_at: IntArray) -> pa.Table:
     """Write the truth about each person: first and last name as at the beginning."""
     gone = ends_at < NEVER
     first_days = [f"{month}-01" for month in MONTH_TEXT]

@@ -3,8 +3,8 @@
 
 def model(dbt, session):
     dbt.config(materialized="table")
-    from crm_mining.identity_evaluation import find_truth
-    from crm_mining.uplift import evaluate_uplift
+    from crm_mining.campaigns.uplift import evaluate_uplift
+    from crm_mining.evaluation.truth import find_truth
 
     places = {"raw_root": dbt.config.meta_get("raw_root"), "truth": dbt.config.meta_get("truth_location")}
     return evaluate_uplift(

@@ -3,6 +3,6 @@
 
 def model(dbt, session):
     dbt.config(materialized="table")
-    from crm_mining.uplift import score_from_tables
+    from crm_mining.campaigns.uplift import score_from_tables
 
     return score_from_tables(dbt.ref("int_uplift_features"))

@@ -3,7 +3,7 @@
 
 def model(dbt, session):
     dbt.config(materialized="table")
-    from crm_mining.imputation import choose_policies
+    from crm_mining.cleaning.imputation import choose_policies
 
     return choose_policies(
         dbt.ref("int_imputation_records"),

@@ -3,6 +3,6 @@
 
 def model(dbt, session):
     dbt.config(materialized="table")
-    from crm_mining.phones import parse_phones
+    from crm_mining.cleaning.phones import parse_phones
 
     return parse_phones(dbt.ref("int_phone_numbers").order("phone_text, country"))

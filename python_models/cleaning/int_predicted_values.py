@@ -3,7 +3,7 @@
 
 def model(dbt, session):
     dbt.config(materialized="table")
-    from crm_mining.imputation import predict_gaps
+    from crm_mining.cleaning.imputation import predict_gaps
 
     return predict_gaps(
         dbt.ref("int_imputation_records"),

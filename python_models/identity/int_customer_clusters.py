@@ -3,7 +3,7 @@
 
 def model(dbt, session):
     dbt.config(materialized="table")
-    from crm_mining.linkage import resolve
+    from crm_mining.identity.tables import resolve
 
     return resolve(
         dbt.ref("int_person_records_cleaned").project("record_id, created_at, birth_date"),

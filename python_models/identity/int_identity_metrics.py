@@ -3,7 +3,8 @@
 
 def model(dbt, session):
     dbt.config(materialized="table", schema="intermediate")
-    from crm_mining.identity_evaluation import evaluate_identity, find_truth
+    from crm_mining.evaluation.truth import find_truth
+    from crm_mining.identity.evaluation import evaluate_identity
 
     return evaluate_identity(
         dbt.ref("int_customer_sources").project("record_id, source_table, source_key, customer_id"),

@@ -3,7 +3,7 @@
 
 def model(dbt, session):
     dbt.config(materialized="table")
-    from crm_mining.linkage import fit_from_tables
+    from crm_mining.identity.tables import fit_from_tables
 
     return fit_from_tables(
         dbt.ref("int_pair_patterns"),

@@ -3,8 +3,8 @@
 
 def model(dbt, session):
     dbt.config(materialized="table", schema="intermediate")
-    from crm_mining.identity_evaluation import find_truth
-    from crm_mining.lifecycle_evaluation import evaluate_lifecycle
+    from crm_mining.evaluation.truth import find_truth
+    from crm_mining.lifecycle.evaluation import evaluate_lifecycle
 
     places = {"raw_root": dbt.config.meta_get("raw_root"), "truth": dbt.config.meta_get("truth_location")}
     truth = ("record_persons", "person_states", "state_transitions")

@@ -3,7 +3,7 @@
 
 def model(dbt, session):
     dbt.config(materialized="incremental", incremental_strategy="delete+insert", unique_key="as_of_date")
-    from crm_mining.lifecycle import fit_from_tables
+    from crm_mining.lifecycle.tables import fit_from_tables
 
     return fit_from_tables(
         dbt.ref("int_customer_months"),

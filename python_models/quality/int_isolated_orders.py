@@ -3,7 +3,7 @@
 
 def model(dbt, session):
     dbt.config(materialized="table", schema="intermediate")
-    from crm_mining.outliers import isolated_rows
+    from crm_mining.cleaning.outliers import isolated_rows
 
     return isolated_rows(
         dbt.ref("int_order_measures").project("* exclude (customer_id, net_amount)"),

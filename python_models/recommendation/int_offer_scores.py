@@ -3,7 +3,7 @@
 
 def model(dbt, session):
     dbt.config(materialized="table")
-    from crm_mining.recommendation import score_from_tables
+    from crm_mining.recommendation.ranker import score_from_tables
 
     return score_from_tables(
         dbt.ref("int_offer_features"),

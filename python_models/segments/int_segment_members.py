@@ -3,6 +3,6 @@
 
 def model(dbt, session):
     dbt.config(materialized="table", schema="intermediate")
-    from crm_mining.segments import assign_from_tables
+    from crm_mining.segments.tables import assign_from_tables
 
     return assign_from_tables(dbt.ref("int_segment_inputs"), dbt.ref("int_segment_terms"))

@@ -5,7 +5,7 @@ def model(dbt, session):
     dbt.config(
         materialized="incremental", incremental_strategy="delete+insert", unique_key=["clustering", "as_of_date"]
     )
-    from crm_mining.segments import fit_from_tables
+    from crm_mining.segments.tables import fit_from_tables
 
     return fit_from_tables(
         dbt.ref("int_segment_inputs"),

@@ -3,8 +3,8 @@
 
 def model(dbt, session):
     dbt.config(materialized="table", schema="intermediate")
-    from crm_mining.identity_evaluation import find_truth
-    from crm_mining.value_evaluation import evaluate_value
+    from crm_mining.evaluation.truth import find_truth
+    from crm_mining.value.evaluation import evaluate_value
 
     places = {"raw_root": dbt.config.meta_get("raw_root"), "truth": dbt.config.meta_get("truth_location")}
     return evaluate_value(

@@ -18,8 +18,8 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
-from crm_mining import keys
-from crm_mining.warehouse import CATALOG, attach, attach_to_read, connect, is_encrypted, load_encryption
+from crm_mining.warehouse import keys
+from crm_mining.warehouse.connection import CATALOG, attach, attach_to_read, connect, is_encrypted, load_encryption
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "seeds" / "sample"

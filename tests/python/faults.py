@@ -10,21 +10,21 @@ from pathlib import Path
 
 from conftest import ROOT
 
-from crm_mining import publish, warehouse
+from crm_mining.warehouse import connection, publish
 
 #: Changes a mart and publishes all of them: arguments are the warehouse, a number, and the statement that changes.
 PUBLISH = """
 import sys
 from pathlib import Path
 import duckdb
-from crm_mining import keys, masking, publish, warehouse
+from crm_mining.warehouse import connection, keys, lock, masking, publish
 file, step, change = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-warehouse.Lock(file).acquire("end")
-key = keys.needed(keys.WAREHOUSE_KEY, "a test") if warehouse.is_encrypted(file) else None
+lock.Lock(file).acquire("end")
+key = keys.needed(keys.WAREHOUSE_KEY, "a test") if connection.is_encrypted(file) else None
 with duckdb.connect() as con:
-    warehouse.load_encryption(con)
-    warehouse.attach(con, file, warehouse.CATALOG, key)
-    con.execute(f"use {warehouse.CATALOG}")
+    connection.load_encryption(con)
+    connection.attach(con, file, connection.CATALOG, key)
+    con.execute(f"use {connection.CATALOG}")
     masking.prepare(con)
     con.execute(change)
     marts = con.execute("select 'marts.' || table_name from duckdb_tables() where schema_name = 'marts' order by all")
@@ -36,7 +36,7 @@ with duckdb.connect() as con:
 BACKUP = """
 import sys
 from pathlib import Path
-from crm_mining import backup
+from crm_mining.warehouse import backup, lock
 file = Path(sys.argv[1])
 print("begun", flush=True)
 if sys.argv[2] == "backup":
@@ -91,7 +91,7 @@ def seen_by_readers(folder: Path, n_tables: int | None = None) -> tuple[int, dic
     tuple
         The generation, and the content hash of each mart in the log.
     """
-    with warehouse.connect(folder / publish.PUBLISHED) as reader:
+    with connection.connect(folder / publish.PUBLISHED) as reader:
         logged = reader.execute(
             "select generation, table_name, content_hash from marts.publish_log where generation = "
             "(select max(generation) from marts.publish_log) order by all"

@@ -1,0 +1,1 @@
+"""Values repaired, gaps filled, outliers marked."""

@@ -1,0 +1,1 @@
+"""What every other package may use: array types, progress, threads, refits. Imports nothing of this project."""

@@ -1,0 +1,1 @@
+"""States of a customer's life: a hidden Markov model of monthly activity."""
