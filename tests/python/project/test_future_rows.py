@@ -24,7 +24,7 @@ FACTS: dict[str, tuple[str, dict[str, str]]] = {
     "crm.opportunities": ("created_at", {"closed_at": "null", "stage": "'proposal'"}),
     "crm.opportunity_stages": ("entered_at", {}),
 }
-FITS = ("intermediate.int_prediction_fits", "marts.value_terms")
+FITS = ("intermediate.int_prediction_fits", "intermediate.int_value_terms")
 COMPARED = (
     "intermediate.int_customer_features", "intermediate.int_customer_labels", "intermediate.int_prediction_scores",
     "marts.customer_scores", "marts.customer_value", "marts.customer_rfm", *FITS,

@@ -104,14 +104,14 @@ def test_one_month_on_nearly_all_that_can_keep_their_segment_do(
         con.execute(
             "update intermediate.int_as_of_dates set as_of_date = date '2025-11-30' where as_of_date = '2025-11-15'"
         )
-        con.execute("delete from marts.segment_terms")
+        con.execute("delete from intermediate.int_segment_terms")
     models = "int_customer_purchases int_customer_days int_*_features int_customer_features int_category_shares"
-    finished = dbt_run_in_process(manifest, tmp_path, {}, f"{models} int_segment_inputs segment_terms")
+    finished = dbt_run_in_process(manifest, tmp_path, {}, f"{models} int_segment_inputs int_segment_terms")
     assert finished.returncode == 0, finished.output[-6000:]
     with open_to_read(finished.warehouse) as con:
         found = evaluate_segments(
             con.table("intermediate.int_segment_inputs"),
-            con.table("marts.segment_terms"),
+            con.table("intermediate.int_segment_terms"),
             con.table("intermediate.int_customer_sources"),
         )
     kept = found[(found["split"] == "as_of_2025-12-31") & (found["metric"] == "share_kept")]

@@ -9,7 +9,7 @@ import pytest
 from conftest import SAMPLE, Build, dbt_build, dbt_run_in_process, open_to_write
 from dbt.contracts.graph.manifest import Manifest
 
-VALUE = "int_as_of_dates int_purchase_bookings int_customer_purchases value_terms int_value_scores customer_value"
+VALUE = "int_as_of_dates int_purchase_bookings int_customer_purchases int_value_terms int_value_scores customer_value"
 Rows = list[tuple[Any, ...]]
 
 
@@ -40,7 +40,7 @@ def _values(build: Build, where: str = "true") -> Rows:
 
 
 def _terms(build: Build, where: str = "true") -> Rows:
-    return build.query(f"from marts.value_terms where {where} order by all")
+    return build.query(f"from intermediate.int_value_terms where {where} order by all")
 
 
 def test_one_row_per_customer_who_bought_by_then(sample_build: Build) -> None:
@@ -79,7 +79,7 @@ def test_later_orders_and_returns_leave_the_past_bit_for_bit(sample_build: Build
             union all {back} from marts.fct_orders where order_type = 'sale'""",
         "update intermediate.int_event_horizon set as_of_date = as_of_date + 30",
         # Without a fit all of them are made anew.
-        "delete from marts.value_terms",
+        "delete from intermediate.int_value_terms",
     )
     dates = "select as_of_date from intermediate.int_as_of_dates order by all"
     common = sorted({day for (day,) in later.query(dates)} & {day for (day,) in sample_build.query(dates)})
@@ -92,8 +92,8 @@ def test_later_orders_and_returns_leave_the_past_bit_for_bit(sample_build: Build
 def test_stored_fits_score_until_a_refit_is_asked_for(
     sample_build: Build, rerun: Callable[..., Build], built: Path
 ) -> None:
-    current = "as_of_date = (select max(as_of_date) from marts.value_terms)"
-    changed = rerun(f"update marts.value_terms set value = 2 * value where term = 'gamma' and {current}")
+    current = "as_of_date = (select max(as_of_date) from intermediate.int_value_terms)"
+    changed = rerun(f"update intermediate.int_value_terms set value = 2 * value where term = 'gamma' and {current}")
     is_other = f"not (term = 'gamma' and {current})"
     assert _terms(changed, is_other) == _terms(sample_build, is_other)
     assert _terms(changed) != _terms(sample_build)
@@ -107,7 +107,14 @@ def test_stored_fits_score_until_a_refit_is_asked_for(
     asked = dbt_build(
         built,
         {"raw_location": str(SAMPLE / "raw"), "refit": "always"},
-        arguments=["--select", "value_terms", "int_value_scores", "customer_value", "--exclude-resource-type", "test"],
+        arguments=[
+            "--select",
+            "int_value_terms",
+            "int_value_scores",
+            "customer_value",
+            "--exclude-resource-type",
+            "test",
+        ],
     )
     assert _terms(asked) == _terms(sample_build)
     assert _values(asked) == _values(sample_build)
