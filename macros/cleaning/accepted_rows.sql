@@ -1,4 +1,4 @@
-{#- The rows of a staging model that nothing was held against. -#}
+{#- The accepted rows of a staging model: those without a reason for rejection. -#}
 {% macro accepted_rows(module, table) -%}
     select accepted.*
     from {{ ref('stg_' ~ module ~ '__' ~ table) }} as accepted

@@ -1,4 +1,4 @@
-{#- The repair entry of one person column: raw, tidied and cleaned value side by side tell which rules had a hand in it. -#}
+{#- The repair entry of one person column: which rules changed it follows from the raw, tidied and cleaned values. -#}
 {% macro person_repair(column, rule, imputed=false) -%}
     {%- set rules -%}
     concat_ws(

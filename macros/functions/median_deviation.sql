@@ -1,4 +1,4 @@
-{#- Median of the distances from the median: a spread that one odd value does not move. -#}
+{#- Median absolute deviation: a scale that one odd value does not move. -#}
 {% macro median_deviation(value) -%}
     mad({{ value }})
 {%- endmacro %}

@@ -33,7 +33,7 @@
 {%- endmacro %}
 
 
-{#- Share of comparisons that agree, drawn towards 1/2 where there are few (Laplace). -#}
+{#- Share of comparisons that agree, shrunk towards 1/2 where there are few (Laplace). -#}
 {% macro reliability(n_agreeing, n_compared) -%}
     ({{ n_agreeing }} + 1) / ({{ n_compared }} + 2)
 {%- endmacro %}

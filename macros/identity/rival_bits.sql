@@ -1,4 +1,4 @@
-{#- What an attribute says for one of the rival explanations (household, namesake): nothing, unless it is one they share. -#}
+{#- Evidence of an attribute for a rival explanation (household, namesake); none unless such people share the attribute. -#}
 {% macro rival_bits(attribute, kind) -%}
     case
             when patterns.{{ attribute }}_{{ kind }}_bits = 0 then 0

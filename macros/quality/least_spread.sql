@@ -1,5 +1,5 @@
-{#- The spread below which nothing is made of a deviation: what chance makes of so few rows, and what would matter to anyone. With an
-    alarm at 4 spreads a count must change by 45 %, a share of gaps by ten points, an age by four days, an index by 0.25. -#}
+{#- The least robust standard deviation that a measure is judged by: what chance gives with n rows, or what matters in practice. With an
+    alarm at 4 of them a count must change by 45 %, a share of gaps by ten points, an age by four days, an index by 0.25. -#}
 {% macro least_spread(measure, usual, n_rows) -%}
     case {{ measure }}
         when 'row_count' then greatest(0.15, 1 / sqrt({{ n_rows }} + 1))

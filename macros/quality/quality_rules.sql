@@ -29,7 +29,7 @@
 {% macro quality_validity(column, rules) %}
     {% set name, value, found = column.name, quality_typed(column), {} %}
     {% if column.data_type == 'text' %}
-        {# Printable ASCII with single blanks is tidy; only the rest is worth the long look. #}
+        {# Printable ASCII with single blanks is tidy; only the rest needs the slower check. #}
         {% do found.update({'tidy': "case when regexp_full_match(" ~ name ~ ", '[!-~]+( [!-~]+)*') then true else " ~ name ~ " = " ~ tidy_text(name)
             ~ " and not regexp_matches(" ~ name ~ ", '[ÃÂÅÄ][\\x{0080}-\\x{00BF}\\x{2000}-\\x{2122}]|â€') end"}) %}
     {% else %}

@@ -1,4 +1,4 @@
-{#- Runs after every command: writes what its tests said into dq_test_results, and the failing rows of each failed one into a table of
+{#- Runs after every command: writes the results of its tests into dq_test_results, and the failing rows of each failed one into a table of
     the schema test_failures. Only failed tests cost anything; dbt's own store_failures makes a table for each of over 300 tests, nearly
     all of them empty (dbt test: 7 to 8 seconds without, 9 to 11 with). Unit tests are left out: they judge code on invented rows. -#}
 {% macro record_test_results(results) %}
@@ -33,8 +33,8 @@
 {% endmacro %}
 
 
-{#- The run that the results belong to, as SQL literal: the state of the raw data that was measured last. unknown where the command was
-    to measure it and came to grief before. -#}
+{#- The run that the results belong to, as SQL literal: the state of the raw data that was measured last. unknown where the command
+    failed before it measured the data. -#}
 {% macro tested_run_id(results) %}
     {% set measured = relation_of_model('int_quality_run') %}
     {% set node_id = 'model.' ~ project_name ~ '.int_quality_run' %}

@@ -1,6 +1,6 @@
 {#- Rows that share a key are numbered; number 1 stays: one whose `required` column can be read before one whose can't, then the
     latest by `latest`, where the table has such columns. Rows equally late are ordered by their content, so that the choice does
-    not hang on the order in which they came; of equal rows the first one stays. -#}
+    not depend on the order in which they came; of equal rows the first one stays. -#}
 {% macro copy_number(latest=none, required=none) -%}
     row_number() over ({{ copies_in_order(latest, required) }})
 {%- endmacro %}

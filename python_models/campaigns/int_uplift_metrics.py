@@ -1,4 +1,4 @@
-"""Estimated effects of messages held against control groups and, where it is known, the truth."""
+"""Estimated effects of messages compared with control groups and, where it is known, the truth."""
 
 
 def model(dbt, session):

@@ -1,4 +1,4 @@
-"""The gaps of those columns whose values a model tells best from the others of the record."""
+"""The gaps of the columns for which a model on the record's other columns errs least."""
 
 
 def model(dbt, session):

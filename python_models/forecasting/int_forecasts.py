@@ -1,4 +1,4 @@
-"""The forecasts that ship, beside all those they were made of and held against, today and in the back-tests."""
+"""The shipped forecasts beside their ingredients and baselines, today and in the back-tests."""
 
 
 def model(dbt, session):

@@ -1,4 +1,4 @@
-"""What each level of each comparison says about two records being one person, learned from the data."""
+"""The weight of each level of each comparison as evidence for one person, learned from the data."""
 
 
 def model(dbt, session):

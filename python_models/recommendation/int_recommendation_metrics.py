@@ -1,4 +1,4 @@
-"""Recommendations held against what customers bought in the last window."""
+"""Recommendations compared with what customers bought in the last window."""
 
 
 def model(dbt, session):

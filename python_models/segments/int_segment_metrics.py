@@ -1,4 +1,4 @@
-"""How still the segments hold and, where the truth is known, how well needs are told."""
+"""How stable the segments are and, where the truth is known, how well needs are recognised."""
 
 
 def model(dbt, session):

@@ -39,7 +39,7 @@ basket_lines as (
     from sold
     where customer_id is not null
     union all
-    -- All of a visit is of the day on which it began.
+    -- All of a visit counts on the day on which it began.
     select
         'session' as unit,
         web_session_id as basket_id,

@@ -19,7 +19,7 @@ service_events as (
     select * from {{ ref('int_service_events') }}
 ),
 
--- Steps are parts of one purchase day apart, so a day is a position; in a visit each event is one.
+-- A position in the path is a purchase day; in a visit it is an event.
 steps as (
     select
         'purchased_products' as events,

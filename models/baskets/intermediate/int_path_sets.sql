@@ -41,7 +41,7 @@ dated as (
         path_sets.*,
         case path_sets.events when 'visits' then 'visit' else 'customer' end as entity,
         case path_sets.events when 'visits' then 'event' when 'tickets' then 'hour' else 'day' end as gap_unit,
-        -- So long is the time after an event observed before it counts; a visit is always seen to its end.
+        -- How long the time after an event must be observed before it counts; a visit is always seen to its end.
         case path_sets.events when 'visits' then 0 when 'tickets' then ceil(path_sets.max_gap / 24)::integer else path_sets.max_gap end as gap_days,
         horizon.as_of_date,
         horizon.as_of_date - path_sets.holdout_days as trained_until,

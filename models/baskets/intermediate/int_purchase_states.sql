@@ -23,7 +23,7 @@ known as (
     inner join horizon on basket_lines.basket_date <= horizon.as_of_date
 ),
 
--- All products beyond the most bought ones are one state, so that the matrix stays one that can be looked at.
+-- All products beyond the most bought ones are one state, so that the matrix stays readable.
 ranked as (
     select product_id
     from known

@@ -14,8 +14,8 @@ days as (
     group by level, customer_id, purchase_date
 ),
 
--- Each step from a purchase day to the next one weighs 1, shared out among its pairs of items; of decimals each sum is
--- the same whatever the order of its parts.
+-- Each step from a purchase day to the next one weighs 1, shared evenly among its pairs of items. Decimals, so that
+-- sums don't depend on the order of their terms.
 pairs as (
     select
         days.level,

@@ -26,7 +26,7 @@ all_rules as (
     {% endfor %}
 ),
 
--- Of a decimal each sum is the same whatever the order of its parts.
+-- Decimals, so that sums don't depend on the order of their terms.
 summed as (
     select
         rule_set,

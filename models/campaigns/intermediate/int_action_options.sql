@@ -24,7 +24,7 @@ situations as (
     select * from {{ ref('int_action_situations') }}
 ),
 
--- What nobody has bought yet is worth what a purchase usually is.
+-- Who has not bought yet is worth the usual purchase.
 usual as (
     select coalesce(avg(expected_order_amount::decimal(18, 2)), 0)::double as order_amount
     from customer_values

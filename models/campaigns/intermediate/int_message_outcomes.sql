@@ -10,7 +10,7 @@ horizon as (
     select * from {{ ref('int_event_horizon') }}
 ),
 
--- Who got the message and was in the control group as well got the message.
+-- Who got the message and was in the control group too counts as treated.
 addressed as (
     select
         campaign_id,

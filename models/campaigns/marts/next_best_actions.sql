@@ -19,7 +19,7 @@ offers as (
     where recommendation_rank = 1
 ),
 
--- Trouble comes first; after it what brings most; and what brings nothing is not done.
+-- Service first, then what brings most; what brings nothing is not done.
 best as (
     select * from options
     where not is_marketing or expected_value > 0

@@ -27,7 +27,7 @@ spaced as (
     from counted
 ),
 
--- The clock is not asked: a future date is one beyond a long silence that hardly any event lies behind.
+-- No clock is read: a date is in the future when it lies beyond a long silence, with hardly any events there.
 future as (
     select min(event_date) as first_future_date
     from spaced

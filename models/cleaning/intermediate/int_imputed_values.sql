@@ -56,7 +56,7 @@ statistics as (
     group by grouping sets ((table_name, column_name, group_value), (table_name, column_name))
 ),
 
--- A source that never fills a column has no gaps in it: it does not keep it.
+-- A source that never fills a column does not keep it, so it has no gaps there.
 kept_columns as (
     select distinct
         table_name,
@@ -66,7 +66,7 @@ kept_columns as (
     where value is not null or policy = 'constant'
 ),
 
--- A measured policy was measured with the value of all rows where the group says nothing; a fixed one leaves that gap.
+-- A measured policy falls back to the value of all rows where the group has none; a fixed one leaves the gap.
 imputed as (
     select
         cells.table_name,

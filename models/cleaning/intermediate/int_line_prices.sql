@@ -44,7 +44,7 @@ usual_prices as (
     group by product_id, price_year
 ),
 
--- Where most prices of a product are one and the same, another price says something; where they vary, it says nothing.
+-- A deviating price is informative only where most prices of the product are equal.
 steadiness as (
     select
         converted.product_id,

@@ -27,7 +27,7 @@ counted as (
     group by lower(name)
 ),
 
--- Names seldom seen are judged by how names of their ending are used: -ski and -son end last names.
+-- Rare names are judged by how names with their ending are used: -ski and -son end last names.
 with_endings as (
     select
         *,

@@ -10,7 +10,7 @@ prices as (
     select * from {{ ref('int_line_prices') }}
 ),
 
--- A price is in the wrong unit when a hundred times less or more brings it near the product's usual price, as it is not now.
+-- A price is in the wrong unit when it is far from the product's usual price and a hundredth or a hundredfold is near it.
 repaired as (
     select
         lines.*,

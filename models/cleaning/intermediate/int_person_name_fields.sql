@@ -5,7 +5,7 @@ with texts as (
     select * from {{ ref('int_person_texts') }}
 ),
 
--- 'Last, First' and 'First Last' in one field are taken apart where the parts are missing; 'van der', 'de la' go with the last.
+-- 'Last, First' and 'First Last' in one field are split where the parts are missing; 'van der', 'de la' belong to the last name.
 split as (
     select
         record_id,

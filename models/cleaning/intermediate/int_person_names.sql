@@ -6,7 +6,7 @@ name_statistics as (
     select * from {{ ref('int_name_statistics') }}
 ),
 
--- How much likelier the two parts are in each other's place. The record's own entry is left out of the counts.
+-- How much likelier the two names are when exchanged. The record itself is left out of the counts.
 weighed as (
     select
         parts.*,

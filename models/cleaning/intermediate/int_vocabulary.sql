@@ -6,7 +6,7 @@ counted as (
     select * from {{ ref('int_written_words') }}
 ),
 
--- The tables repeat few words, so that a word's most frequent spelling is its right one.
+-- The tables repeat few words, so a word's most frequent spelling is taken for the right one.
 words as (
     select
         source_table,
@@ -40,7 +40,7 @@ typos as (
     group by rare.source_table, rare.column_name, rare.word
 ),
 
--- A campaign's channel stands in few rows, but the channels there are is known: one letter from one of them alone is a slip.
+-- A campaign's channel stands in few rows, but the possible channels are known: one letter from exactly one of them is a typo.
 slips as (
     select
         words.source_table,

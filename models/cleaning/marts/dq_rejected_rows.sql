@@ -2,7 +2,7 @@ with rejected as (
     select * from {{ ref('int_rejected_rows') }}
 ),
 
--- Rows without a key, and the copies of one key, are told apart by a number.
+-- A number distinguishes rows without a key and copies of one key.
 numbered as (
     select
         source_table,

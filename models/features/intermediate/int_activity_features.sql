@@ -19,7 +19,7 @@ counted as (
     group by activity.customer_id, as_of_dates.as_of_date
 ),
 
--- Twice their usual gap; within 30 days nobody need show up, and beyond 90 the windows of two as-of dates would overlap.
+-- Twice the usual gap, at least 30 days; beyond 90 days the windows of two as-of dates would overlap.
 expected as (
     select
         *,

@@ -1,4 +1,4 @@
-{#- 2000-01-01 and 90 days: a grid that no later data can move. -#}
+{#- A grid of 90 days from 2000-01-01, which no later data can move. -#}
 with horizon as (
     select * from {{ ref('int_event_horizon') }}
 ),

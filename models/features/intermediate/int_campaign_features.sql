@@ -6,7 +6,7 @@ touches as (
     select * from {{ ref('fct_campaign_touches') }}
 ),
 
--- Who was drawn into a control group got no message. Opening and clicking are known from their own days on.
+-- The control group got no message. Opening and clicking are known from their own days on.
 dated as (
     select
         touches.customer_id,

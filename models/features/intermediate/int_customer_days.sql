@@ -31,7 +31,7 @@ first_seen as (
     group by customer_id
 ),
 
--- Of whom no date is known at all, it is known today that there is such a person.
+-- A person without any date counts as known from today on.
 customer_days as (
     select
         registered.customer_id,

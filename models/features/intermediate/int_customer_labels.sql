@@ -38,7 +38,7 @@ following as (
     group by customer_days.customer_id, customer_days.as_of_date
 ),
 
--- Only who still is within the own expected window can leave.
+-- Only a customer still within the expected window can leave.
 staying as (
     select
         activity_features.customer_id,

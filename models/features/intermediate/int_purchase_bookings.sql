@@ -2,7 +2,7 @@ with orders as (
     select * from {{ ref('fct_orders') }}
 ),
 
--- A cancelled order was no purchase, whenever it was cancelled: the sources don't say when.
+-- A cancelled order is no purchase, whenever it was cancelled: the sources don't say when.
 kept as (
     select * from orders
     where customer_id is not null and {{ is_counted() }}
@@ -19,7 +19,7 @@ sales as (
     where order_type = 'sale'
 ),
 
--- What a return gives back is taken off the purchase it names or, where it names none, off the customer's last one before it.
+-- A return is deducted from the purchase it names or, where it names none, from the customer's last one before it.
 given_back as (
     select
         kept.order_id,

@@ -6,7 +6,7 @@ bookings as (
     select * from {{ ref('int_purchase_bookings') }}
 ),
 
--- What was given back by the as-of date is off the amount of the purchase it belongs to.
+-- Returns up to the as-of date are deducted from the purchase they belong to.
 by_day as (
     select
         purchases.customer_id,

@@ -10,13 +10,13 @@ products as (
     select * from {{ ref('dim_products') }}
 ),
 
--- As the segments are now: a series has the members of today, whatever they were when they bought.
+-- Segments as of today: a series has today's members, whatever segment they were in when they bought.
 segments as (
     select * from {{ ref('customer_segments') }}
     qualify as_of_date = max(as_of_date) over ()
 ),
 
--- A cancelled order was no sale; what is given back is taken off on the day it comes back.
+-- A cancelled order is no sale; a return is deducted on the day it comes back.
 joined as (
     select
         lines.order_line_id,

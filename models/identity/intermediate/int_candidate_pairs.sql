@@ -25,7 +25,7 @@ found as (
             and second_keys.record_number > first_keys.record_number
 ),
 
--- People may have decided on a pair that no rule finds.
+-- Pairs that people decided on are candidates even if no rule finds them.
 decided as (
     select
         least(a.record_number, b.record_number) as number_a,

@@ -23,8 +23,8 @@ eligible as (
     qualify rank() over (partition by customer_id, attribute order by fallback_level) = 1
 ),
 
--- The weight of a value halves with each year that its record is older than the customer's latest; a record without a date weighs as
--- one of ten years. Decimals, so that sums don't depend on the order of their terms.
+-- The weight of a value halves with each year that its record is older than the customer's latest; a record without a date has the
+-- weight of one ten years older. Decimals, so that sums don't depend on the order of their terms.
 weighed as (
     select
         *,

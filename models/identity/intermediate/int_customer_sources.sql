@@ -10,7 +10,7 @@ scores as (
     select * from {{ ref('int_pair_scores') }}
 ),
 
--- The pairs within a customer, seen from either record: the strongest one is what ties a record to the rest.
+-- The pairs within a customer, seen from either record; the strongest one ties a record to the rest.
 ties as (
     select
         scores.record_a as record_id,

@@ -22,7 +22,7 @@ aged as (
     from dated
 ),
 
--- The columns of the address stand here for their reliability; what is chosen from is the address as a whole.
+-- The columns of the address are here to measure their reliability; the address is chosen as a whole.
 listed as (
     {% for column in (customer_attributes() | list) + address_columns() %}
     select

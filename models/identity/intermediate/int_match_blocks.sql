@@ -13,7 +13,7 @@ sized as (
     having count(*) > 1
 ),
 
--- Small blocks first: few records share what they share, so that each pair in them is likelier to be a match.
+-- Small blocks first: a pair that shares something rare is likelier to be a match.
 budgeted as (
     select
         *,

@@ -7,7 +7,7 @@ totals as (
     select count(*) as n_records from records
 ),
 
--- Pairs drawn by a fixed rule from the records in the order of their keys: the same records give the same pairs.
+-- Random pairs, drawn by a fixed rule from the records in the order of their keys: the same records give the same pairs.
 drawn as (
     select
         hash(draws.draw, 1) % totals.n_records + 1 as number_a,

@@ -57,7 +57,7 @@ summed as (
     from adjusted
 ),
 
--- Against a match stand three explanations: people who have nothing to do with one another, of one household, or of one name.
+-- A match has three rival explanations: unrelated people, two people of one household, two people of one name.
 scored as (
     select
         summed.* exclude (household_evidence_bits, namesake_evidence_bits),
@@ -73,7 +73,7 @@ scored as (
     cross join priors
 ),
 
--- Nearly all candidates are far from a match. What people decided on stays in sight however unlikely it is.
+-- Nearly all candidates are far from a match and are dropped. Pairs that people decided on are kept however unlikely they are.
 kept as (
     select
         records_a.record_id as record_a,

@@ -1,4 +1,4 @@
-{#- What each pattern of levels weighs, attribute by attribute; the pairs have far fewer patterns than there are pairs. -#}
+{#- The weight of each pattern of levels, by attribute; there are far fewer patterns than pairs. -#}
 {%- set attributes = match_attributes() -%}
 with patterns as (
     select distinct {{ attributes | join(', ') }}

@@ -3,7 +3,7 @@ with own_values as (
     where fallback_level = 0
 ),
 
--- Records of one source may have copied a value from one another, so that only other sources can confirm it.
+-- Records of one source may have copied a value from one another, so only other sources can confirm it.
 compared as (
     select
         source,

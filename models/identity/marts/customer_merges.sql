@@ -51,7 +51,7 @@ last_build as (
     select 0 as build_number
 ),
 {% endif %}
--- A customer whose records all went to another one was merged into it; one that some of its records left was split.
+-- A customer is merged when all its records went to another one, and split when only some of them left.
 moved as (
     select
         current_records.record_id,

@@ -7,7 +7,7 @@ clusters as (
     select * from {{ ref('int_customer_clusters') }}
 ),
 
--- The waterfall: the prior, then what each attribute adds or takes, then what the rival explanations take, is the weight.
+-- The waterfall: prior, what each attribute adds or takes away, what the rival explanations take away; the sum is the weight.
 explained as (
     select
         scores.record_a,

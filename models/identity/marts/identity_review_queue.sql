@@ -18,7 +18,7 @@ limits as (
     from clusters
 ),
 
--- A decision teaches most where the odds are even, and where it joins or parts the most records.
+-- A decision is most informative where the odds are even and where it joins or separates the most records.
 open_pairs as (
     select
         pairs.record_a,

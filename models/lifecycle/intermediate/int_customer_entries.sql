@@ -32,7 +32,7 @@ first_purchases as (
     group by customer_id
 ),
 
--- A day on which anybody could have bought: what was opened before is older than the data.
+-- The first day of the data: an account opened before it is older than the data.
 opening as (
     select min(entry_date) as first_purchase_date from first_purchases
 ),

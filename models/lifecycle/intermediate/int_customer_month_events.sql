@@ -18,7 +18,7 @@ touches as (
     select * from {{ ref('fct_campaign_touches') }}
 ),
 
--- What is given back counts from its own day on, whatever purchase it belongs to; the purchase stays one.
+-- A return counts on its own day, whatever purchase it belongs to; the purchase still counts as one.
 events as (
     select
         customer_id,

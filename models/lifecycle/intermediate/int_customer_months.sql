@@ -41,8 +41,8 @@ with_past as (
     window history as (partition by customer_id order by month)
 ),
 
--- How much of each there could have been. Tickets and visits follow from purchases, so they tell something of their own only where
--- there was none this month and the last; visits are seen of those alone who have been recognised before.
+-- Exposure of each channel. Tickets and visits follow from purchases, so they are informative only where there was none this month
+-- and the last; visits are seen only of customers who have been recognised before.
 exposed as (
     select
         *,

@@ -51,7 +51,7 @@ issues as (
     inner join orders as bought on bought.order_id = orders.returned_order_id
     where orders.ordered_at < bought.ordered_at
     union all
-    -- A cent per line may go in rounding. Mostly a line was rejected, and the total is right: so no repair.
+    -- A cent per line may be lost in rounding. Usually a line was rejected and the total is right, so no repair.
     select
         'shop.orders' as source_table,
         orders.source_key,

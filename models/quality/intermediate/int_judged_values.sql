@@ -11,7 +11,8 @@ sales as (
     where order_type = 'sale'
 ),
 
--- The least spread, in logarithms: where nearly all values are one and the same, a tenth more is no outlier, nor are three pieces.
+-- least_spread is the smallest robust standard deviation, in logarithms: where nearly all values are equal, a tenth more is no
+-- outlier, nor are three pieces.
 measured as (
     select
         'amount_outlier' as rule,

@@ -25,7 +25,7 @@ totals as (
     group by order_id
 ),
 
--- Logarithms, because an order twice as large is as odd at ten as at a thousand.
+-- Logarithms: twice the usual size is as odd at ten as at a thousand.
 measured as (
     select
         orders.source_key,

@@ -7,7 +7,7 @@ places as (
     select * from {{ ref('int_usual_places') }}
 ),
 
--- The finest piece of the postcode that nearly always says one city.
+-- The longest beginning of the postcode that nearly always implies one city.
 cities as (
     select
         records.record_id,
@@ -54,7 +54,7 @@ judged as (
 ),
 
 issues as (
-    -- Whether city or postcode is wrong stays open; but a name that no other record of the country knows is no city.
+    -- Whether city or postcode is wrong stays open, but a name that no other record of the country has is no city.
     select
         source_table,
         source_key,
@@ -77,7 +77,7 @@ issues as (
     from judged
     where country != usual_country and (postcode is null or (share_in_usual_country >= 0.01 and share_of_form <= share_in_usual_country))
     union all
-    -- Not where the country is at fault.
+    -- Not where the country is wrong.
     select
         source_table,
         source_key,

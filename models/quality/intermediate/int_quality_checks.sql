@@ -26,7 +26,7 @@ counted as (
     {% endfor %}
 ),
 
--- A column that the delivery does not have is not a gap in every row.
+-- A column that was not delivered is not counted as a gap in every row.
 delivered as (
     select counted.*
     from counted

@@ -1,5 +1,5 @@
 {%- do reads_raw_tables() %}
-{# The order-free hash of a table's rows is its content; which row came first is not. #}
+{# A table's content is the hash of its rows in any order. #}
 with horizon as (
     select * from {{ ref('int_event_horizon') }}
 ),

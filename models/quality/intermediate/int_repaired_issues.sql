@@ -7,7 +7,7 @@ rules as (
     where repair_rule is not null
 ),
 
--- Several rules may have touched one value; each says what it found.
+-- Several rules may have changed one value; each is an issue of its own.
 single as (
     select
         * exclude (rule),

@@ -2,7 +2,7 @@ with measures as (
     select * from {{ ref('dq_measures') }}
 ),
 
--- Rows missing from a table that only grows, gaps, an old table and a shifted mix are news; their contraries hardly.
+-- Counted in one direction only: total_rows when rows are missing; gaps, age and a shifted mix when there is more of them.
 unusual as (
     select
         run_id,
@@ -25,7 +25,7 @@ unusual as (
         end
 ),
 
--- One cause shows in many measures. What rows that are missing, or a column without values, explain is not told again.
+-- One cause shows in many measures. What missing rows or a column without values explain is not repeated.
 unexplained as (
     select unusual.*
     from unusual
@@ -44,7 +44,7 @@ unexplained as (
         )
 ),
 
--- An incomplete delivery shows in several tables at once, a shifted mix in several columns of one.
+-- An incomplete delivery shows in several tables, a shifted mix in several columns of one table.
 grouped as (
     select
         run_id,

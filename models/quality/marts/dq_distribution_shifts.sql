@@ -19,7 +19,7 @@ placed as (
     inner join runs using (run_id)
 ),
 
--- Each run against the sum of those before it.
+-- Each run is compared with the sum of those before it.
 earlier as (
     select
         runs.run_id,
@@ -44,7 +44,7 @@ beside as (
     full outer join earlier using (run_id, source_table, column_name, bin)
 ),
 
--- Half a row more in every bin, so that an empty one does not make the index infinite.
+-- Half a row is added to every bin, so that an empty one does not make the index infinite.
 shares as (
     select
         *,

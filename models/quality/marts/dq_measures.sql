@@ -32,7 +32,7 @@ grown as (
     inner join runs using (run_id)
 ),
 
--- `compared` is what is held against its own past: counts by their logarithm, so that half and double weigh the same.
+-- `compared` is the value on the scale of comparison: counts by their logarithm, so that half and double count alike.
 measured as (
     select
         run_id,
@@ -74,7 +74,7 @@ placed as (
         measured.*,
         runs.as_of_date,
         median(measured.compared) over earlier as usual,
-        {{ median_deviation('measured.compared') }} over earlier as spread,
+        {{ median_deviation('measured.compared') }} over earlier as deviation,
         median(measured.value) over earlier as usual_value,
         median(measured.n_rows) over earlier as usual_n_rows,
         count(*) over earlier as n_earlier_runs
@@ -89,8 +89,8 @@ placed as (
 
 compared as (
     select
-        * exclude (compared, usual, spread, usual_n_rows),
-        (compared - usual) / greatest(1.4826 * spread, {{ least_spread('measure', 'usual', 'usual_n_rows') }}) as deviations,
+        * exclude (compared, usual, deviation, usual_n_rows),
+        (compared - usual) / greatest(1.4826 * deviation, {{ least_spread('measure', 'usual', 'usual_n_rows') }}) as deviations,
         n_earlier_runs >= {{ var('quality_min_runs') }}
         and usual_n_rows >= {{ var('quality_min_rows') }}
         and (n_rows >= {{ var('quality_min_rows') }} or measure in ('row_count', 'total_rows', 'freshness_days')) as is_judged

@@ -1,5 +1,5 @@
 {{ config(materialized='incremental', full_refresh=false, incremental_strategy='append', on_schema_change='fail') }}
-{#- A table that is only kept here. The macro record_test_results fills it after each command, when the tests have run. -#}
+{#- An empty table; the macro record_test_results fills it after each command, when the tests have run. -#}
 select
     null::varchar as run_id,
     null::varchar as test_name,

@@ -14,7 +14,7 @@ declared as (
     ) as declarations (table_name, column_name, pii_class, masking)
 ),
 
--- A class that nobody described has no masking, and the test of `masking` says so.
+-- A class missing from the seed has no masking, and the test of `masking` fails.
 joined as (
     select
         declared.table_name::varchar as table_name,

@@ -27,7 +27,7 @@ bought_before as (
     ) <= {{ checked_number('offer_candidates', 10, 10000) }}
 ),
 
-spoken_for as (
+supported as (
     select
         offer_pairs.n_back,
         offer_pairs.customer_id,
@@ -57,7 +57,7 @@ popular as (
 candidates as (
     select * from bought_before
     union
-    select * from spoken_for
+    select * from supported
     union
     select * from popular
 )

@@ -10,7 +10,7 @@ products as (
     select * from {{ ref('dim_products') }}
 ),
 
--- Which products a customer will buy is learned from those who bought; on the current day everybody is looked at.
+-- Learned from those who bought in the window; on the current day everybody is scored.
 buyers as (
     select
         dates.n_back,

@@ -1,4 +1,4 @@
-{#- 0: offers are made on it. 1: its window is the test. What is learned from are the three before each of them. -#}
+{#- n_back 0: offers are made on this day. 1: its window is the test. Each learns from the three windows before it. -#}
 with horizon as (
     select * from {{ ref('int_event_horizon') }}
 ),
@@ -16,7 +16,7 @@ dates as (
     cross join (select unnest(range(5)) as n_back) as steps
 ),
 
--- The newest purchases say best what goes with what, but there must be enough of them.
+-- The newest purchases are the most informative, but there must be enough of them.
 measured as (
     select
         dates.n_back,

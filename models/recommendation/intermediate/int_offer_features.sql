@@ -52,7 +52,7 @@ compared as (
     left join offer_pairs using (n_back, customer_id, product_id)
 ),
 
--- A product against the others of the same customer; what is new to the customer is held against what is new alone.
+-- Each product is compared with the others of the same customer; new products with new ones only.
 ranked as (
     select
         * exclude (n_buyers_14d),

@@ -13,8 +13,8 @@ latest as (
     ) <= {{ var('offer_neighbours') }}
 ),
 
--- What a customer has bought lately speaks for what was bought with it, after it, or by the same customers.
-spoken_for as (
+-- What a customer has bought lately is evidence for what was bought with it, after it, or by the same customers.
+supported as (
     select
         latest.n_back,
         latest.customer_id,
@@ -28,4 +28,4 @@ spoken_for as (
     group by latest.n_back, latest.customer_id, links.other_product_id
 )
 
-select * from spoken_for
+select * from supported

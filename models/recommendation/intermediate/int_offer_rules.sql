@@ -74,7 +74,7 @@ measured as (
     window same_right as (partition by pairs.n_back, pairs.other_product_id)
 ),
 
--- By chance alone a count would be lift times smaller; a rule is what is more than that by three standard errors.
+-- By chance alone the count would be lift times smaller; a rule exceeds that by three standard errors.
 rules as (
     select
         * replace (

@@ -1,4 +1,4 @@
-{#- Sums are of decimals: they come out the same in whatever order they are added up. -#}
+{#- Decimals, so that sums don't depend on the order of their terms. -#}
 with dates as (
     select * from {{ ref('int_offer_dates') }}
 ),
@@ -54,7 +54,7 @@ pairs as (
     having count(*) >= 2
 ),
 
--- Few customers in common prove little: two count half, twenty nearly all.
+-- Few customers in common prove little, so the similarity is shrunk towards 0: by half for two, hardly for twenty.
 scored as (
     select
         pairs.n_back,

@@ -29,7 +29,7 @@ counted as (
     group by dates.n_back, purchases.product_id
 ),
 
--- Counts grow and fall with the shop; against the best-selling product they mean the same in every window.
+-- Counts grow and fall with the shop; divided by those of the best-selling product they mean the same in every window.
 ranked as (
     select
         *,

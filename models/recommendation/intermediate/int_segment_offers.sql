@@ -1,4 +1,4 @@
-{#- For who has bought nothing, and where a list is short: what is popular in the country, held against what is popular at all. -#}
+{#- For who has bought nothing, and where a list is short: what is popular in the country, compared with what is popular anywhere. -#}
 with products as (
     select * from {{ ref('dim_products') }}
 ),

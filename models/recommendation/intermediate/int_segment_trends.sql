@@ -73,7 +73,7 @@ counted as (
     group by n_back, segment, product_id
 ),
 
--- A small segment is held against everybody, as if twenty average customers belonged to it.
+-- The share of a small segment is shrunk towards that of everybody, as if twenty average customers belonged to it.
 shrunk as (
     select
         counted.n_back,

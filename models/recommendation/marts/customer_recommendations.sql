@@ -2,8 +2,8 @@ with lists as (
     select * from {{ ref('int_offer_lists') }}
 ),
 
-speakers as (
-    select * from {{ ref('int_offer_speakers') }}
+evidence as (
+    select * from {{ ref('int_offer_evidence') }}
 ),
 
 history as (
@@ -28,15 +28,15 @@ horizon as (
     select * from {{ ref('int_event_horizon') }}
 ),
 
--- What speaks for the offer, and how much oftener than usual both go together.
-spoken_for as (
+-- The product bought that is evidence for the offer, and how much more often than usual both go together.
+supported as (
     select
-        speakers.customer_id,
-        speakers.product_id,
-        coalesce(products.product_name, speakers.speaking_product_id) as spoken_by,
-        ', ' || {{ number_text('speakers.lift::decimal(18, 1)') }} || ' times as often as usual' as how_often
-    from speakers
-    inner join products on speakers.speaking_product_id = products.product_id
+        evidence.customer_id,
+        evidence.product_id,
+        coalesce(products.product_name, evidence.evidence_product_id) as evidence_product,
+        ', ' || {{ number_text('evidence.lift::decimal(18, 1)') }} || ' times as often as usual' as how_often
+    from evidence
+    inner join products on evidence.evidence_product_id = products.product_id
 ),
 
 worded as (
@@ -51,9 +51,9 @@ worded as (
             when lists.source = 'own_purchases'
                 then 'bought ' || history.n_purchases || case when history.n_purchases = 1 then ' time, ' else ' times, last ' end
                     || case history.days_since_product when 0 then 'today' when 1 then 'yesterday' else history.days_since_product || ' days ago' end
-            when lists.source = 'basket_rule' then 'bought together with ' || spoken_for.spoken_by || spoken_for.how_often
-            when lists.source = 'path_rule' then 'bought after ' || spoken_for.spoken_by || spoken_for.how_often
-            when lists.source = 'similar_customers' then 'customers who bought ' || spoken_for.spoken_by || ' bought this too'
+            when lists.source = 'basket_rule' then 'bought together with ' || supported.evidence_product || supported.how_often
+            when lists.source = 'path_rule' then 'bought after ' || supported.evidence_product || supported.how_often
+            when lists.source = 'similar_customers' then 'customers who bought ' || supported.evidence_product || ' bought this too'
             when lists.is_filler then 'popular in ' || coalesce(customers.country, 'all countries')
             else 'popular with customers of ' || coalesce(buyers.main_category, 'the shop')
         end as reason,
@@ -65,7 +65,7 @@ worded as (
     inner join customers on lists.customer_id = customers.customer_id
     left join buyers on lists.customer_id = buyers.customer_id
     left join history on lists.customer_id = history.customer_id and lists.product_id = history.product_id
-    left join spoken_for on lists.customer_id = spoken_for.customer_id and lists.product_id = spoken_for.product_id
+    left join supported on lists.customer_id = supported.customer_id and lists.product_id = supported.product_id
 )
 
 select * from worded

@@ -2,10 +2,10 @@ with customers as (
     select * from {{ ref('int_customer_overview') }}
 ),
 
-told as (
+summarised as (
     select
         *,
-        -- When either last had to do with the other, and what that was.
+        -- The latest contact in either direction, and its kind.
         greatest(last_purchase_date, last_ticket_date, last_visit_date, last_message_date) as last_touch_date,
         case greatest(last_purchase_date, last_ticket_date, last_visit_date, last_message_date)
             when last_purchase_date then 'purchase'
@@ -48,11 +48,11 @@ told as (
     from customers
 ),
 
-spoken as (
+worded as (
     select
         * exclude (state_words),
         upper(state_words[1]) || state_words[2:] as state_summary
-    from told
+    from summarised
 )
 
-select * from spoken
+select * from worded

@@ -21,7 +21,7 @@ ranked as (
     from purchases
 ),
 
--- The customary classes look at recency and at the mean of frequency and money.
+-- The usual classes use recency and the mean of frequency and money.
 averaged as (
     select
         *,

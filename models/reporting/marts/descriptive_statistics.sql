@@ -42,7 +42,7 @@ measured as (
         described.variable,
         count(described.value) as n,
         count(*) - count(described.value) as n_missing,
-        -- In one order: a sum of fractions hangs on it in the last digit.
+        -- In a fixed order: the last digit of a sum of fractions depends on it.
         round(avg(described.value order by described.value), 6) as mean,
         round(median(described.value), 6) as median,
         round(var_samp(described.value order by described.value), 6) as variance,
@@ -51,7 +51,7 @@ measured as (
         round({{ quantile('described.value', 0.25) }}, 6) as lower_quartile,
         round({{ quantile('described.value', 0.75) }}, 6) as upper_quartile,
         round(max(described.value), 6) as maximum,
-        -- Of a constant there is neither, and of fewer than four values no kurtosis.
+        -- Undefined for a constant; kurtosis also for fewer than four values.
         case when min(described.value) < max(described.value) then round(skewness(described.value order by described.value), 6) end as skewness,
         case
             when min(described.value) < max(described.value) and count(described.value) > 3

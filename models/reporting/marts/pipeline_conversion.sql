@@ -17,7 +17,7 @@ followed as (
     inner join opportunities on stages.opportunity_id = opportunities.opportunity_id
 ),
 
--- Won and lost are ends, from which nothing converts.
+-- Won and lost are final: nothing converts from them.
 counted as (
     select
         date_trunc('month', entered_at)::date as entered_month,

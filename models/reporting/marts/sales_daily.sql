@@ -14,7 +14,7 @@ first_purchases as (
     group by customer_id
 ),
 
--- A cancelled order was no sale; what is given back is taken off on the day it comes back.
+-- A cancelled order is no sale; a return is deducted on the day it comes back.
 kept as (
     select
         orders.*,

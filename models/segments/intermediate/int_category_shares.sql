@@ -28,7 +28,7 @@ counted as (
     group by all
 ),
 
--- Many small categories are not told apart by a customer's few lines; the largest are. No category says nothing, where others do.
+-- A customer's few lines cannot distinguish many small categories, so only the largest count. Having no category is uninformative.
 categories as (
     select
         as_of_date,

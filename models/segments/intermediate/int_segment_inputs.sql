@@ -24,14 +24,14 @@ measured as (
         customer_id,
         as_of_date,
         '{{ feature }}' as feature,
-        -- Who bought once has no pace yet: as long as the customer is one, at the least.
+        -- Who bought once has no gap between purchases yet: at least the time since then.
         coalesce({{ feature }}, {{ 'greatest(days_since_first_purchase, 365)' if feature == 'mean_gap_days' else 0 }})::double as value
     from features
     {{ 'union all' if not loop.last }}
     {% endfor %}
 ),
 
--- A logarithm of counts, days and amounts takes off their long tails, a root those of shares.
+-- The logarithm shortens the long tails of counts, days and amounts; the root those of shares.
 behaviours as (
     select
         forms.clustering,

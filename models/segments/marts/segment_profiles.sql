@@ -10,7 +10,7 @@ members as (
     select * from {{ ref('int_segment_members') }}
 ),
 
--- Every feature describes every clustering: how the buyers of one category buy, too.
+-- Every feature describes every clustering, so one sees how the buyers of a category buy, too.
 by_segment as (
     select
         members.clustering,

@@ -12,17 +12,17 @@ links as (
     where n_back = 0
 ),
 
--- How loudly each of the products bought speaks for an offer, by what the offer comes from.
-speaking as (
+-- How strong each product bought is as evidence for an offer, by what the offer comes from.
+weighed as (
     select
         lists.customer_id,
         lists.product_id,
-        links.product_id as speaking_product_id,
+        links.product_id as evidence_product_id,
         case lists.source
             when 'basket_rule' then history.weight_30d * links.basket_confidence
             when 'path_rule' then history.weight_90d * links.path_confidence
             else history.weight_90d * links.similarity
-        end as loudness,
+        end as strength,
         case lists.source
             when 'basket_rule' then links.basket_lift
             when 'path_rule' then links.path_lift
@@ -33,6 +33,6 @@ speaking as (
     where lists.source in ('basket_rule', 'path_rule', 'similar_customers')
 )
 
-select * from speaking
-where loudness > 0
-qualify row_number() over (partition by customer_id, product_id order by loudness desc, speaking_product_id asc) = 1
+select * from weighed
+where strength > 0
+qualify row_number() over (partition by customer_id, product_id order by strength desc, evidence_product_id asc) = 1
