@@ -12,8 +12,8 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from crm_mining.evaluation.binary import evaluate_p_alive
 from crm_mining.synth import Parameters, generate
+from crm_mining.value.evaluation import evaluate_p_alive
 from crm_mining.value.tables import ALIVE_SLOPE, CALIBRATION_DAYS, fit_value, score_value
 
 DAYS = [date(2025, 5, 19), date(2025, 8, 17), date(2025, 10, 2), date(2025, 12, 31)]

@@ -1,79 +1,120 @@
-"""How good probabilities of a yes or no are: ROC AUC, calibration, Brier score."""
+"""How good probabilities of a yes or no are: order (ROC, precision), calibration, losses."""
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
-from scipy.special import expit
-from scipy.stats import rankdata
+from scipy.special import logit
 
 from crm_mining.common.arrays import FloatArray
-from crm_mining.common.seeds import SEED
+from crm_mining.evaluation.logistic import fit_lines
+
+#: Probabilities are kept this far from 0 and 1 before a logarithm is taken.
+_LEAST = 1e-6
 
 
-def evaluate_p_alive(alive: npt.ArrayLike, is_alive: npt.ArrayLike, baseline: npt.ArrayLike) -> pd.DataFrame:
-    """Hold p_alive against the truth.
+def measures(y: FloatArray, p: FloatArray, w: FloatArray, threshold: float) -> dict[str, FloatArray]:
+    """Measure probabilities, once for each weighting of the rows.
 
     Parameters
     ----------
-    alive : array of shape (n,)
-        Probabilities.
-    is_alive : array of shape (n,)
-        The truth, 0 or 1.
-    baseline : array of shape (n,)
-        Any number that rises with the belief that a customer is alive, such as minus the days since the last order.
+    y : array of shape (n,)
+        0 or 1.
+    p : array of shape (n,)
+        Probabilities of 1.
+    w : array of shape (n_weightings, n)
+        Weights of the rows: ones, or what a bootstrap draws.
+    threshold : float
+        A probability at or above it counts as yes.
 
     Returns
     -------
-    DataFrame
-        ``metric, value, interval_low, interval_high, baseline``: ``roc_auc``; ``calibration_slope`` and
-        ``calibration_intercept`` of a logistic regression of the truth on the logit of the probability (1 and 0 when
-        calibrated, Cox 1958); ``brier_score``, its baseline the share of the living. 95 % intervals by resampling
-        customers. No rows when all or none are alive: there is nothing to tell apart.
+    dict
+        Measure to array of shape (n_weightings,); NaN where it is not defined.
     """
-    p = np.clip(np.asarray(alive, dtype="float64"), 1e-6, 1 - 1e-6)
-    truth = np.asarray(is_alive, dtype="float64")
-    rule = np.asarray(baseline, dtype="float64")
-    names = ["roc_auc", "calibration_slope", "calibration_intercept", "brier_score"]
-    columns = ["metric", "value", "interval_low", "interval_high", "baseline"]
-    if len(truth) == 0 or truth.min() == truth.max():
-        return pd.DataFrame({name: pd.Series(dtype="str" if name == "metric" else "float64") for name in columns})
-    draw = np.random.default_rng(SEED)
-    samples = [draw.integers(0, len(p), len(p)) for _ in range(200)]
-    resampled = np.array([_measures(p[i], truth[i]) for i in samples if 0 < truth[i].mean() < 1])
-    low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
-    share = float(truth.mean())
-    of_baseline = [_roc_auc(rule, truth), np.nan, np.nan, share * (1 - share)]
-    return pd.DataFrame(
-        {
-            "metric": names,
-            "value": _measures(p, truth),
-            "interval_low": low,
-            "interval_high": high,
-            "baseline": of_baseline,
-        }
-    )
+    yes = p >= threshold
+    total, positive = w.sum(axis=1), w @ y
+    tp, predicted = w @ (y * yes), w @ yes.astype("float64")
+    negative = total - positive
+    tn = negative - (predicted - tp)
+    recall = ratio(tp, positive)
+    precision = np.where(predicted > 0, np.divide(tp, predicted, out=np.zeros_like(tp), where=predicted > 0), 0.0)
+    return {
+        "accuracy": ratio(tp + tn, total),
+        "precision": precision,
+        "recall": recall,
+        "f1": ratio(2 * tp, predicted + positive),
+        "balanced_accuracy": (recall + ratio(tn, negative)) / 2,
+        **_ranking(y, p, w),
+        "brier_score": ratio(w @ (y - p) ** 2, total),
+        "log_loss": ratio(w @ log_losses(y, p), total),
+        "calibration_slope": _slope(y, p, w),
+    }
 
 
-def _measures(p: FloatArray, truth: FloatArray) -> list[float]:
-    slope, intercept = _calibration(p, truth)
-    return [_roc_auc(p, truth), slope, intercept, float(np.mean((p - truth) ** 2))]
+def roc_auc(y: FloatArray, p: FloatArray) -> float:
+    """Area under the ROC curve, ties counted half: the chance that a yes has the greater number (Hanley & McNeil 1982).
+
+    Parameters
+    ----------
+    y : array of shape (n,)
+        0 or 1.
+    p : array of shape (n,)
+        Any number that rises with the belief in a yes.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; NaN with one class.
+
+    Examples
+    --------
+    >>> roc_auc(np.array([0.0, 1.0, 1.0]), np.array([0.2, 0.2, 0.9]))
+    0.75
+    """
+    return float(_ranking(y, p, np.ones((1, len(y))))["roc_auc"][0])
 
 
-def _roc_auc(score: FloatArray, truth: FloatArray) -> float:
-    n_alive = truth.sum()
-    rank_sum = rankdata(score)[truth == 1].sum()
-    return float((rank_sum - n_alive * (n_alive + 1) / 2) / (n_alive * (len(truth) - n_alive)))
+def log_losses(y: FloatArray, p: FloatArray) -> FloatArray:
+    """Minus the log-likelihood of each row, shape (n,)."""
+    p = np.clip(p, _LEAST, 1 - _LEAST)
+    return np.asarray(-(y * np.log(p) + (1 - y) * np.log1p(-p)))
 
 
-def _calibration(p: FloatArray, truth: FloatArray) -> tuple[float, float]:
-    """Slope and intercept by Newton's method; a touch of ridge keeps it finite when the classes don't overlap."""
-    design = np.column_stack([np.log(p) - np.log1p(-p), np.ones(len(p))])
-    at = np.array([1.0, 0.0])
-    for _ in range(50):
-        fitted = expit(design @ at)
-        curvature = (design * (fitted * (1 - fitted))[:, None]).T @ design + 1e-6 * np.eye(2)
-        move = np.linalg.solve(curvature, design.T @ (truth - fitted) - 1e-6 * at)
-        at = at + np.clip(move, -2, 2)
-        if np.abs(move).max() < 1e-10:
-            break
-    return float(at[0]), float(at[1])
+def ratio(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Divide; NaN where ``b`` is not above 0."""
+    return np.divide(a, b, out=np.full_like(a, np.nan), where=b > 0)
+
+
+def _ranking(y: FloatArray, p: FloatArray, w: FloatArray) -> dict[str, FloatArray]:
+    """Measures of the order alone; rows of equal probability count as one."""
+    order = np.argsort(-p, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(p[order]) != 0]) if len(p) else np.zeros(0, dtype="int64")
+    if not len(starts):
+        return {name: np.full(len(w), np.nan) for name in ("roc_auc", "average_precision", "lift_first_decile")}
+    weights = w[:, order]
+    positive = np.add.reduceat(weights * y[order], starts, axis=1)
+    everyone = np.add.reduceat(weights, starts, axis=1)
+    negative = everyone - positive
+    cum_positive, cum_all = positive.cumsum(axis=1), everyone.cumsum(axis=1)
+    n_positive, n_all = cum_positive[:, -1], cum_all[:, -1]
+    below = (cum_positive - positive / 2) * negative
+    precision = np.divide(cum_positive, cum_all, out=np.zeros_like(cum_all), where=cum_all > 0)
+    # Of a tie across the border of the first tenth, a share counts: what random order gives on average.
+    room = n_all[:, None] / 10 - (cum_all - everyone)
+    share = np.clip(np.divide(room, everyone, out=np.zeros_like(room), where=everyone > 0), 0, 1)
+    in_top = (positive * share).sum(axis=1)
+    return {
+        "roc_auc": ratio(below.sum(axis=1), n_positive * (n_all - n_positive)),
+        "average_precision": ratio((positive * precision).sum(axis=1), n_positive),
+        "lift_first_decile": ratio(in_top * 10, n_positive),
+    }
+
+
+def _slope(y: FloatArray, p: FloatArray, w: FloatArray) -> FloatArray:
+    """Slope of a logistic regression of the outcome on the predicted log-odds (Cox 1958); 1 is calibrated."""
+    z = logit(np.clip(p, _LEAST, 1 - _LEAST))
+    if len(z) < 3 or np.ptp(z) < 1e-9:
+        return np.full(len(w), np.nan)
+    ok = ((w @ y) > 0) & ((w @ (1 - y)) > 0)
+    # Draws begin where all rows end, and so need a few steps only.
+    start = None if len(w) == 1 else fit_lines(z, y, np.ones((1, len(y))), None)
+    _, b = fit_lines(z, y, w, start)
+    return np.where(ok & np.isfinite(b), b, np.nan)

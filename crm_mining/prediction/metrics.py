@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
 
 from crm_mining.common.arrays import FloatArray, IntArray
+from crm_mining.evaluation.binary import log_losses, measures, ratio
 from crm_mining.evaluation.metric_table import METRIC_COLUMNS
 
 PREDICTION_COLUMNS = ("model", "split", "fold", "row", "group", "actual", "prediction", "threshold")
@@ -17,7 +17,6 @@ CLASSIFICATION_METRICS = (
 REGRESSION_METRICS = ("mae", "rmse", "r2")
 #: Above this many rows the intervals, not the values, come from a sample of them.
 MAX_BOOTSTRAP_ROWS = 20_000
-_LEAST = 1e-6
 
 
 def evaluate(
@@ -79,7 +78,7 @@ def intervals(
     else:
 
         def measure(y: FloatArray, p: FloatArray, w: FloatArray) -> dict[str, FloatArray]:
-            return _classification(y, p, w, threshold)
+            return measures(y, p, w, threshold)
 
     value = measure(y, p, np.ones((1, len(y))))
     if n_resamples == 0:
@@ -200,109 +199,20 @@ def wilson(n_yes: float, n: float) -> tuple[float, float]:
     return float(max(middle - half, 0)), float(min(middle + half, 1))
 
 
-def roc_auc(y: FloatArray, p: FloatArray) -> float:
-    """Area under the ROC curve; NaN with one class."""
-    return float(_ranking(y, p, np.ones((1, len(y))))["roc_auc"][0])
-
-
 def losses(y: FloatArray, prediction: FloatArray, kind: str) -> FloatArray:
     """Loss of each row that models are chosen by: log loss, or squared error for amounts."""
     if kind == "regression":
         return np.asarray((y - prediction) ** 2)
-    p = np.clip(prediction, _LEAST, 1 - _LEAST)
-    return np.asarray(-(y * np.log(p) + (1 - y) * np.log1p(-p)))
-
-
-def _ratio(a: FloatArray, b: FloatArray) -> FloatArray:
-    return np.divide(a, b, out=np.full_like(a, np.nan), where=b > 0)
-
-
-def _classification(y: FloatArray, p: FloatArray, w: FloatArray, threshold: float) -> dict[str, FloatArray]:
-    """All measures for each row of weights w, shape (n_draws, n)."""
-    yes = p >= threshold
-    total, positive = w.sum(axis=1), w @ y
-    tp, predicted = w @ (y * yes), w @ yes.astype("float64")
-    negative = total - positive
-    tn = negative - (predicted - tp)
-    recall = _ratio(tp, positive)
-    precision = np.where(predicted > 0, np.divide(tp, predicted, out=np.zeros_like(tp), where=predicted > 0), 0.0)
-    return {
-        "accuracy": _ratio(tp + tn, total),
-        "precision": precision,
-        "recall": recall,
-        "f1": _ratio(2 * tp, predicted + positive),
-        "balanced_accuracy": (recall + _ratio(tn, negative)) / 2,
-        **_ranking(y, p, w),
-        "brier_score": _ratio(w @ (y - p) ** 2, total),
-        "log_loss": _ratio(w @ losses(y, p, "classification"), total),
-        "calibration_slope": _slope(y, p, w),
-    }
-
-
-def _ranking(y: FloatArray, p: FloatArray, w: FloatArray) -> dict[str, FloatArray]:
-    order = np.argsort(-p, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(p[order]) != 0]) if len(p) else np.zeros(0, dtype="int64")
-    if not len(starts):
-        return {name: np.full(len(w), np.nan) for name in ("roc_auc", "average_precision", "lift_first_decile")}
-    weights = w[:, order]
-    positive = np.add.reduceat(weights * y[order], starts, axis=1)
-    everyone = np.add.reduceat(weights, starts, axis=1)
-    negative = everyone - positive
-    cum_positive, cum_all = positive.cumsum(axis=1), everyone.cumsum(axis=1)
-    n_positive, n_all = cum_positive[:, -1], cum_all[:, -1]
-    below = (cum_positive - positive / 2) * negative
-    precision = np.divide(cum_positive, cum_all, out=np.zeros_like(cum_all), where=cum_all > 0)
-    # Of a tie across the border of the first tenth, a share counts: what random order gives on average.
-    room = n_all[:, None] / 10 - (cum_all - everyone)
-    share = np.clip(np.divide(room, everyone, out=np.zeros_like(room), where=everyone > 0), 0, 1)
-    in_top = (positive * share).sum(axis=1)
-    return {
-        "roc_auc": _ratio(below.sum(axis=1), n_positive * (n_all - n_positive)),
-        "average_precision": _ratio((positive * precision).sum(axis=1), n_positive),
-        "lift_first_decile": _ratio(in_top * 10, n_positive),
-    }
-
-
-def _slope(y: FloatArray, p: FloatArray, w: FloatArray) -> FloatArray:
-    """Slope of a logistic regression of the outcome on the predicted log-odds (Cox 1958); 1 is calibrated."""
-    z = logit(np.clip(p, _LEAST, 1 - _LEAST))
-    if len(z) < 3 or np.ptp(z) < 1e-9:
-        return np.full(len(w), np.nan)
-    ok = ((w @ y) > 0) & ((w @ (1 - y)) > 0)
-    # Draws begin where all rows end, and so need a few steps only.
-    start = None if len(w) == 1 else _line(z, y, np.ones((1, len(y))), None)
-    _, b = _line(z, y, w, start)
-    return np.where(ok & np.isfinite(b), b, np.nan)
-
-
-def _line(
-    z: FloatArray, y: FloatArray, w: FloatArray, start: tuple[FloatArray, FloatArray] | None
-) -> tuple[FloatArray, FloatArray]:
-    """Intercept and slope for each row of weights by Newton's method, NaN where there is no maximum."""
-    a, b = (np.zeros(len(w)), np.ones(len(w))) if start is None else (np.repeat(v, len(w)) for v in start)
-    ok = np.isfinite(b)
-    a, b = np.where(ok, a, 0.0), np.where(ok, b, 1.0)
-    zz = z * z
-    for _ in range(12 if start is None or not ok.all() else 3):
-        q = expit(a[:, None] + b[:, None] * z)
-        v, r = w * q * (1 - q), w * (y - q)
-        h00, h01, h11 = v.sum(axis=1), v @ z, v @ zz
-        g0, g1 = r.sum(axis=1), r @ z
-        det = h00 * h11 - h01**2
-        ok &= det > 1e-12
-        det = np.where(ok, det, 1.0)
-        a = a + np.where(ok, np.clip((h11 * g0 - h01 * g1) / det, -3, 3), 0)
-        b = b + np.where(ok, np.clip((h00 * g1 - h01 * g0) / det, -3, 3), 0)
-    return a, np.where(ok, b, np.nan)
+    return log_losses(y, prediction)
 
 
 def _regression(y: FloatArray, p: FloatArray, w: FloatArray) -> dict[str, FloatArray]:
     total = w.sum(axis=1)
     squares = w @ (y - p) ** 2
-    mean = _ratio(w @ y, total)
+    mean = ratio(w @ y, total)
     spread = w @ y**2 - total * mean**2
     return {
-        "mae": _ratio(w @ np.abs(y - p), total),
-        "rmse": np.sqrt(_ratio(squares, total)),
-        "r2": 1 - _ratio(squares, np.where(spread > 1e-12, spread, 0.0)),
+        "mae": ratio(w @ np.abs(y - p), total),
+        "rmse": np.sqrt(ratio(squares, total)),
+        "r2": 1 - ratio(squares, np.where(spread > 1e-12, spread, 0.0)),
     }

@@ -19,10 +19,12 @@ from crm_mining.common.progress import Progress
 from crm_mining.common.refits import check_refit
 from crm_mining.common.seeds import SEED
 from crm_mining.common.threads import one_thread
-from crm_mining.prediction import metrics, scorecard, selection, storage
+from crm_mining.prediction import metrics, scorecard, storage
+from crm_mining.prediction.baselines import Baselines
 from crm_mining.prediction.encoding import as_numbers
 from crm_mining.prediction.models import TERM_COLUMNS
-from crm_mining.prediction.selection import CLASSIFICATION, Baselines, TargetFit
+from crm_mining.prediction.selection import TargetFit, fit_target
+from crm_mining.prediction.task import CLASSIFICATION, Settings, Task
 from crm_mining.prediction.tree_walk import NODE_COLUMNS
 
 WINDOW_DAYS = 90
@@ -100,13 +102,13 @@ def fit_from_tables(
         is_holdout = rows["as_of_date"] == pd.Timestamp(days[-1])
         has_holdout = len(days) > 1
         last_period = target["last_period"]
-        fit = selection.fit_target(
-            rows[~is_holdout] if has_holdout else rows, target=str(target["target"]), kind=str(target["kind"]),
-            features=columns, key="customer_id", as_of="as_of_date", holdout=rows[is_holdout] if has_holdout else None,
+        task = Task(str(target["target"]), str(target["kind"]), tuple(columns), "customer_id", "as_of_date")
+        fit = fit_target(
+            rows[~is_holdout] if has_holdout else rows, task, holdout=rows[is_holdout] if has_holdout else None,
             baselines=Baselines(
                 None if pd.isna(last_period) else str(last_period), "days_since_purchase", "n_orders", "order_amount"
             ),
-            max_rows=n_max, seed=SEED,
+            settings=Settings(max_rows=n_max, seed=SEED),
         )  # fmt: skip
         tables += [_stored(part, rows_of_part, fit.target) for part, rows_of_part in _leave(fit, labelled).items()]
         progress.update(done)

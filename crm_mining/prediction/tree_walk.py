@@ -50,8 +50,9 @@ def walk(
     column = np.zeros(len(nodes), dtype="int64")
     column[inner] = [column_of[name] for name in names]
     place = {f: i for i, f in enumerate(by_feature or [])}
-    slot_of_column = np.array([place.get(str(feature), 0) for feature in columns["feature"]], dtype="int64")
-    slot = slot_of_column[column]
+    # Without a term no node splits; the roots still point at column 0.
+    slots = [place.get(str(feature), 0) for feature in columns["feature"]] or [0]
+    slot = np.array(slots, dtype="int64")[column]
     threshold, missing_left = nodes["threshold"].to_numpy(), nodes["is_missing_left"].to_numpy()
     left, right, value = (nodes[name].to_numpy() for name in ("left_node", "right_node", "value"))
     starts = np.flatnonzero(np.r_[True, np.diff(nodes["tree"].to_numpy()) != 0])

@@ -1,9 +1,8 @@
 """Campaigns with random control groups, and the true effect of a message on each kind of customer.
 
-The effect is planted as a difference in the probability to buy within 14 days: a message makes some buy who would
-not have, or
-keeps some from buying who would have (the potential-outcomes view of uplift; Radcliffe and Surry 2011 for the four
-kinds).
+The effect is planted as a difference in the probability to buy within 14 days: a message makes some buy who would not
+have, or keeps some from buying who would have (the potential-outcomes view of uplift; Radcliffe and Surry 2011 for the
+four kinds).
 """
 
 from __future__ import annotations
@@ -16,29 +15,32 @@ import pyarrow as pa
 from crm_mining.common.arrays import BoolArray, FloatArray, IntArray
 from crm_mining.synth.arrays import money_column, string_table, texts
 from crm_mining.synth.calendar import DAY, END, START, draw_instants
+from crm_mining.synth.lookup import rows
 from crm_mining.synth.people import EFFECT_GROUPS, People
 from crm_mining.synth.purchases import NO_PROMOTION, Placements, Promotion, join_placements, keep_placements
 
+#: For how long a message has its effect, and a campaign's code is valid.
 EFFECT_DAYS = 14
-# name, first day, channel, share of addressees in the control group, code, discount, effect on each of EFFECT_GROUPS
-_CAMPAIGNS = (
-    ("Spring Awakening 2023", "2023-03-14", "email", 0.30, "SPRING23", 0.10, (0.12, 0.03, 0.00, -0.020)),
-    ("Summer Outdoor 2023", "2023-06-13", "email", 0.25, "SUMMER23", 0.15, (0.10, 0.02, 0.00, -0.030)),
-    ("Back to Desk 2023", "2023-09-05", "sms", 0.30, None, 0.0, (0.05, 0.01, 0.00, -0.030)),
-    ("Winter Catalogue 2023", "2023-11-07", "post", 0.30, "WINTER23", 0.10, (0.15, 0.05, 0.02, 0.000)),
-    ("New Year Restart", "2024-01-16", "email", 0.25, None, 0.0, (0.06, 0.02, 0.00, -0.025)),
-    ("Garden Season 2024", "2024-04-09", "email", 0.30, "GREEN24", 0.15, (0.14, 0.04, 0.01, -0.020)),
-    ("Summer Sale 2024", "2024-07-02", "ads", 0.30, "SALE24", 0.20, (0.09, 0.03, 0.00, -0.010)),
-    ("App Launch Offer", "2024-10-08", "sms", 0.30, "APP24", 0.10, (0.10, 0.02, 0.00, -0.040)),
-    ("Winter Catalogue 2024", "2024-11-12", "post", 0.30, "WINTER24", 0.10, (0.15, 0.05, 0.02, 0.000)),
-    ("Spring Awakening 2025", "2025-03-11", "email", 0.30, "SPRING25", 0.10, (0.12, 0.03, 0.00, -0.020)),
-    ("Summer Outdoor 2025", "2025-06-10", "email", 0.25, "SUMMER25", 0.15, (0.10, 0.02, 0.00, -0.030)),
-    ("Autumn Comeback 2025", "2025-09-16", "email", 0.30, "BACK25", 0.15, (0.13, 0.03, 0.01, -0.030)),
-)
 _REACH = 0.70  # share of those who may be written to that a campaign writes to
 _AGAINST_CONSENT = 0.004  # share of those who may not be written to that it writes to all the same
 _BLACK_FRIDAYS = (("BLACK23", "2023-11-23"), ("BLACK24", "2024-11-28"), ("BLACK25", "2025-11-27"))
-_COST_PER_TOUCH = {"email": 2, "sms": 7, "post": 85, "ads": 30}  # cents
+#: Of a sale in November: days, discount, and factor of demand.
+_SALE_DAYS, _SALE_DISCOUNT, _SALE_DEMAND = 5, 0.20, 1.75
+#: Cents: what each campaign costs, and each of its messages by channel. About three in ten customers are written to.
+_FIXED_COST, _ADDRESSED = 15_000, 0.3
+_COST_PER_TOUCH = {"email": 2, "sms": 7, "post": 85, "ads": 30}
+_STARTS_AT_HOUR = 8
+#: Messages go out on three days, within working hours.
+_SENT_ON_DAY, _SENT_WITHIN = (0.5, 0.3, 0.2), 8 * 3600
+#: Only these channels tell who opened a message and clicked.
+_TRACEABLE = ("email", "sms")
+#: Seconds: mean delay of opening after the least one; bounds of the delay of the click.
+_MEAN_OPENING, _LEAST_OPENING, _CLICK_DELAY = 9 * 3600, 30, (5, 600)
+#: Who opened clicks with a chance that rises with how responsive they are.
+_CLICK_BASE, _CLICK_SLOPE = 0.10, 0.45
+_LARGEST_CHANCE = 0.9  # that a message changes what someone does, where few are left whom it can change
+_FIRST_REACTION = 600  # seconds after the touch
+_USES_CODE = 0.6  # share of orders that a message brought
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,17 @@ def _instant(date: str, hour: int = 0) -> int:
 def promotions() -> list[Promotion]:
     """List all promotions: those of campaigns for 14 days and the three sales in November."""
     of_campaigns = [
-        Promotion(code, _instant(day), _instant(day) + EFFECT_DAYS * DAY - 1, discount, 1.0)
-        for _, day, _, _, code, discount, _ in _CAMPAIGNS
-        if code
+        Promotion(
+            row["code"], _instant(row["first_day"]), _instant(row["first_day"]) + EFFECT_DAYS * DAY - 1,
+            float(row["discount"]), 1.0,
+        )
+        for row in rows("campaigns")
+        if row["code"]
+    ]  # fmt: skip
+    sales = [
+        Promotion(code, _instant(day), _instant(day) + _SALE_DAYS * DAY - 1, _SALE_DISCOUNT, _SALE_DEMAND)
+        for code, day in _BLACK_FRIDAYS
     ]
-    sales = [Promotion(code, _instant(day), _instant(day) + 5 * DAY - 1, 0.20, 1.75) for code, day in _BLACK_FRIDAYS]
     return of_campaigns + sales
 
 
@@ -88,14 +96,14 @@ def campaigns() -> list[Campaign]:
     return [
         Campaign(
             f"CA{number:02d}",
-            name,
-            _instant(day, 8),
-            channel,
-            control,
-            codes.index(code) if code else NO_PROMOTION,
-            effects,
+            row["campaign"],
+            _instant(row["first_day"], _STARTS_AT_HOUR),
+            row["channel"],
+            float(row["control_share"]),
+            codes.index(row["code"]) if row["code"] else NO_PROMOTION,
+            tuple(float(row[group]) for group in EFFECT_GROUPS),
         )
-        for number, (name, day, channel, control, code, _, effects) in enumerate(_CAMPAIGNS, 1)
+        for number, row in enumerate(rows("campaigns"), 1)
     ]
 
 
@@ -106,7 +114,7 @@ def campaign_table(n_customers: int) -> pa.Table:
     starts = np.array([item.starts_at for item in listed])
     as_text = np.char.replace(starts.astype("datetime64[s]").astype(str), "T", " ").astype(object)
     ends = np.char.replace((starts + EFFECT_DAYS * DAY).astype("datetime64[s]").astype(str), "T", " ").astype(object)
-    cost = np.array([15_000 + round(0.3 * n_customers * _COST_PER_TOUCH[item.channel]) for item in listed])
+    cost = np.array([_FIXED_COST + round(_ADDRESSED * n_customers * _COST_PER_TOUCH[item.channel]) for item in listed])
     return string_table(
         {
             "campaign_id": texts([item.campaign_id for item in listed]),
@@ -123,12 +131,12 @@ def campaign_table(n_customers: int) -> pa.Table:
 
 def effect_table() -> pa.Table:
     """Write the planted effects of the truth."""
-    rows = [
+    planted = [
         (item.campaign_id, group, f"{uplift:.3f}")
         for item in campaigns()
         for group, uplift in zip(EFFECT_GROUPS, item.effects, strict=True)
     ]
-    columns = [texts(column) for column in zip(*rows, strict=True)]
+    columns = [texts(column) for column in zip(*planted, strict=True)]
     return string_table(dict(zip(("campaign_id", "effect_group", "uplift"), columns, strict=True)))
 
 
@@ -162,13 +170,13 @@ def touch(
         chosen = rng.random(people.n) < np.where(may, _REACH, np.where(here, _AGAINST_CONSENT, 0.0))
         person = np.flatnonzero(chosen)
         n = len(person)
-        at = campaign.starts_at + rng.choice(3, n, p=[0.5, 0.3, 0.2]) * DAY + rng.integers(0, 8 * 3600, n)
+        at = campaign.starts_at + rng.choice(3, n, p=_SENT_ON_DAY) * DAY + rng.integers(0, _SENT_WITHIN, n)
         is_control = rng.random(n) < campaign.control_share
-        traceable = campaign.channel in ("email", "sms")
+        traceable = campaign.channel in _TRACEABLE
         opened = ~is_control & traceable & (rng.random(n) < responsive[person])
-        opened_at = np.where(opened, at + rng.exponential(9 * 3600, n).astype(np.int64) + 30, 0)
-        clicked = opened & (rng.random(n) < 0.10 + 0.45 * responsive[person])
-        clicked_at = np.where(clicked, opened_at + rng.integers(5, 600, n), 0)
+        opened_at = np.where(opened, at + rng.exponential(_MEAN_OPENING, n).astype(np.int64) + _LEAST_OPENING, 0)
+        clicked = opened & (rng.random(n) < _CLICK_BASE + _CLICK_SLOPE * responsive[person])
+        clicked_at = np.where(clicked, opened_at + rng.integers(*_CLICK_DELAY, n), 0)
         parts.append((np.full(n, position), person, at, is_control, opened_at, clicked_at))
     campaign_, person, at, is_control, opened_at, clicked_at = (
         np.concatenate(column) for column in zip(*parts, strict=True)
@@ -188,9 +196,8 @@ def apply_effects(
     """Add or take away orders so that messages have their planted effects.
 
     Among the addressees of one effect group who have an account, the chance to buy within 14 days of the touch rises
-    (or falls) by
-    the planted difference against what it would have been. Customers who are lost can't be won back; the others
-    carry their share.
+    (or falls) by the planted difference against what it would have been. Customers who are lost can't be won back; the
+    others carry their share.
 
     Parameters
     ----------
@@ -227,7 +234,7 @@ def apply_effects(
             concerned = np.flatnonzero(mine & alive & (would_buy if effect < 0 else ~would_buy))
             if effect == 0 or not len(concerned):
                 continue
-            chance = min(abs(effect) * int(mine.sum()) / len(concerned), 0.9)
+            chance = min(abs(effect) * int(mine.sum()) / len(concerned), _LARGEST_CHANCE)
             struck = concerned[rng.random(len(concerned)) < chance]
             if effect < 0:
                 # Mark the runs low:high of sorted orders: +1 where one begins, -1 after its end, then sum up.
@@ -236,11 +243,11 @@ def apply_effects(
                 np.add.at(edge, high[struck], -1)
                 removed[order[np.cumsum(edge)[:-1] > 0]] = True
                 continue
-            earliest = touches.at[struck] + 600
+            earliest = touches.at[struck] + _FIRST_REACTION
             latest = np.minimum(np.minimum(window_end[struck], ends_at[touches.person[struck]] - 1), END)
             latest = np.maximum(earliest, latest)
             n = len(struck)
-            code = np.where(rng.random(n) < 0.6, campaign.promotion, NO_PROMOTION)
+            code = np.where(rng.random(n) < _USES_CODE, campaign.promotion, NO_PROMOTION)
             # Those who respond do so soon: the earlier of two draws.
             at = np.minimum(
                 draw_instants(rng, day_weight, earliest, latest), draw_instants(rng, day_weight, earliest, latest)

@@ -1,9 +1,7 @@
-# ruff: noqa: RUF001 -- Turkish names have a dotless i
 """Names of people and companies by culture, their frequencies, and the short forms that some systems hold instead.
 
-The pools come from Faker's providers; a short list of each culture's most frequent names leads them, so that a
-Müller is more
-frequent than an Atzler, and frequencies fall with rank as real ones do.
+The pools come from Faker's providers; a short list of each culture's most frequent names leads them, so that a Müller
+is more frequent than an Atzler, and frequencies fall with rank as real ones do.
 """
 
 from __future__ import annotations
@@ -18,133 +16,25 @@ import numpy as np
 
 from crm_mining.common.arrays import FloatArray, TextArray
 from crm_mining.synth.arrays import fold, texts, zipf
+from crm_mining.synth.geography import COUNTRY_CODES, Country
+from crm_mining.synth.lookup import column, rows
 
 CULTURES = ("de", "tr", "pl", "gb", "us", "es", "fr", "sv")
-# Which cultures a country's households belong to.
-CULTURE_SHARES: dict[str, dict[str, float]] = {
-    "DE": {"de": 0.86, "tr": 0.08, "pl": 0.04, "fr": 0.02},
-    "GB": {"gb": 0.93, "pl": 0.04, "tr": 0.01, "es": 0.02},
-    "US": {"us": 0.80, "es": 0.14, "de": 0.03, "pl": 0.03},
-    "FR": {"fr": 0.91, "es": 0.05, "tr": 0.02, "de": 0.02},
-    "ES": {"es": 0.95, "fr": 0.02, "de": 0.03},
-    "PL": {"pl": 0.99, "de": 0.01},
-    "SE": {"sv": 0.93, "tr": 0.03, "pl": 0.02, "de": 0.02},
+#: Which cultures a country's households belong to.
+CULTURE_SHARES = {
+    country: {row["culture"]: float(row["share"]) for row in rows("culture_shares") if row["country"] == country}
+    for country in COUNTRY_CODES
 }
 _LOCALES = {
     "de": "de_DE", "tr": "tr_TR", "pl": "pl_PL", "gb": "en_GB", "us": "en_US", "es": "es_ES",
     "fr": "fr_FR", "sv": "sv_SE",
 }  # fmt: skip
-_FREQUENT_FEMALE = {
-    "de": "Maria Ursula Monika Petra Elisabeth Sabine Renate Karin Andrea Julia Anna Katharina Susanne Claudia"
-    " Stefanie Birgit"
-    " Angelika Heike Nicole Sandra Laura Lena Lisa Sarah Christina Melanie Silke Martina Gabriele Jutta",
-    "tr": "Fatma Ayşe Emine Hatice Zeynep Elif Meryem Zehra Özlem Esra Yasemin Gülay Sevgi Leyla",
-    "pl": "Anna Katarzyna Maria Agnieszka Barbara Ewa Magdalena Małgorzata Joanna Aleksandra Krystyna Monika Beata"
-    " Zofia",
-    "gb": "Margaret Susan Sarah Elizabeth Patricia Jennifer Rebecca Christine Katherine Emma Victoria Helen Emily"
-    " Charlotte Amy",
-    "us": "Mary Patricia Jennifer Linda Elizabeth Barbara Susan Jessica Sarah Karen Margaret Katherine Rebecca"
-    " Deborah Emily",
-    "es": "María Carmen Ana Isabel Laura Cristina Marta Dolores Lucía Pilar Josefa Teresa Francisca Rosario Elena",
-    "fr": "Marie Nathalie Isabelle Sylvie Catherine Françoise Valérie Christine Céline Camille Élodie Hélène Julie"
-    " Chloé",
-    "sv": "Anna Eva Maria Karin Kristina Lena Sara Emma Kerstin Ingrid Elin Birgitta Annika Margareta Åsa",
-}
-_FREQUENT_MALE = {
-    "de": "Thomas Michael Peter Andreas Wolfgang Klaus Jürgen Stefan Christian Uwe Werner Hans Matthias Frank"
-    " Alexander Martin"
-    " Daniel Markus Johannes Sebastian Jörg Günter Dieter Bernd Jan Tobias Maximilian Lukas Florian Heinrich",
-    "tr": "Mehmet Mustafa Ahmet Ali Hüseyin Hasan İbrahim Murat Yusuf Ömer Emre Kemal Serkan Cem",
-    "pl": "Piotr Krzysztof Andrzej Tomasz Jan Paweł Michał Marcin Stanisław Jakub Adam Marek Łukasz Grzegorz"
-    " Mateusz Wojciech",
-    "gb": "David John Michael James William Robert Richard Thomas Christopher Andrew Stephen Daniel Matthew Edward"
-    " Anthony",
-    "us": "James Robert John Michael William David Richard Joseph Thomas Charles Christopher Daniel Matthew Anthony"
-    " Edward",
-    "es": "Antonio José Manuel Francisco David Juan Javier Daniel Carlos Jesús Alejandro Miguel Rafael Pedro Ángel",
-    "fr": "Jean Pierre Michel Philippe Alain Nicolas Christophe Patrick Frédéric Laurent Julien Sébastien François"
-    " Éric Olivier",
-    "sv": "Lars Anders Mikael Johan Per Erik Karl Peter Jan Thomas Daniel Fredrik Björn Göran Håkan",
-}
-_FREQUENT_LAST = {
-    "de": "Müller Schmidt Schneider Fischer Weber Meyer Wagner Becker Schulz Hoffmann Schäfer Koch Bauer Richter"
-    " Klein Wolf"
-    " Schröder Neumann Schwarz Zimmermann Braun Krüger Hofmann Hartmann Lange Schmitt Werner Krause Meier Lehmann"
-    " Köhler Maier"
-    " Jung Huber Kaiser Vogel Winkler Groß Böhm Jäger Günther",
-    "tr": "Yılmaz Kaya Demir Şahin Çelik Yıldız Yıldırım Öztürk Aydın Özdemir Arslan Doğan Kılıç Aslan Çetin Kara"
-    " Koç Kurt Özkan",
-    "pl": "Nowak Kowalski Wiśniewski Wójcik Kowalczyk Kamiński Lewandowski Zieliński Szymański Woźniak Dąbrowski"
-    " Kozłowski"
-    " Jankowski Mazur Kwiatkowski Krawczyk Kaczmarek Piotrowski Grabowski Zając Pawłowski Król Wróbel Wieczorek"
-    " Jabłoński",
-    "gb": "Smith Jones Williams Taylor Brown Davies Evans Wilson Thomas Johnson Roberts Robinson Thompson Wright"
-    " Walker White"
-    " Edwards Hughes Green Hall Lewis Harris Clarke Patel Jackson Wood Turner Martin Cooper Hill Ward Morris"
-    " O'Connor McDonald",
-    "us": "Smith Johnson Williams Brown Jones Davis Miller Wilson Anderson Thomas Taylor Moore Jackson Martin Lee"
-    " Thompson White"
-    " Harris Clark Lewis Robinson Walker Young Allen King Wright Scott Hill Green Adams Baker Nelson O'Brien McCarthy",
-    "es": "García Rodríguez González Fernández López Martínez Sánchez Pérez Gómez Martín Jiménez Ruiz Hernández"
-    " Díaz Moreno Muñoz"
-    " Álvarez Romero Alonso Gutiérrez Navarro Torres Domínguez Vázquez Ramos Gil Ramírez Serrano Núñez",
-    "fr": "Martin Bernard Thomas Petit Robert Richard Durand Dubois Moreau Laurent Simon Michel Lefèvre Leroy Roux"
-    " David Bertrand"
-    " Morel Fournier Girard Bonnet Dupont Lambert Fontaine Rousseau Vincent Muller Lefèbvre Faure André Mercier"
-    " Blanc Guérin",
-    "sv": "Andersson Johansson Karlsson Nilsson Eriksson Larsson Olsson Persson Svensson Gustafsson Pettersson"
-    " Jonsson Jansson"
-    " Hansson Bengtsson Jönsson Lindberg Jakobsson Magnusson Lindström Lindqvist Lindgren Berg Bergström Sjöberg"
-    " Åkesson",
-}
-# Short forms by language of the culture; whoever has one may be known by it in some systems.
-_NICKNAMES = {
-    "en": "William:Bill Robert:Bob Richard:Dick James:Jim John:Jack Michael:Mike Thomas:Tom Charles:Chuck"
-    " Christopher:Chris"
-    " Daniel:Dan Matthew:Matt Anthony:Tony Edward:Ted Joseph:Joe Andrew:Andy Stephen:Steve David:Dave Benjamin:Ben"
-    " Samuel:Sam"
-    " Alexander:Alex Nicholas:Nick Elizabeth:Liz Margaret:Peggy Patricia:Pat Jennifer:Jenny Katherine:Kate"
-    " Rebecca:Becky"
-    " Susan:Sue Deborah:Debbie Victoria:Vicky Christine:Chris Barbara:Barb Jessica:Jess Timothy:Tim Gregory:Greg"
-    " Kenneth:Ken"
-    " Ronald:Ron Donald:Don Jacqueline:Jackie Pamela:Pam Kimberly:Kim Amanda:Mandy Samantha:Sam Abigail:Abby"
-    " Theresa:Terri",
-    "de": "Johannes:Hannes Katharina:Kathi Elisabeth:Lisa Maximilian:Max Alexander:Alex Sebastian:Basti Matthias:Matze"
-    " Christian:Chris Stefanie:Steffi Susanne:Susi Christina:Tina Gabriele:Gabi Michael:Micha Andreas:Andi Thomas:Tom"
-    " Heinrich:Heinz Wolfgang:Wolf Günter:Günni Jürgen:Jürg Ursula:Uschi Angelika:Geli Tobias:Tobi Florian:Flo"
-    " Margarete:Grete",
-    "es": "Francisco:Paco José:Pepe Manuel:Manolo Dolores:Lola Josefa:Pepa Rosario:Charo Antonio:Toni"
-    " Alejandro:Álex Rafael:Rafa"
-    " Miguel:Migue Isabel:Isa Francisca:Paqui Teresa:Tere Daniel:Dani Cristina:Cris",
-    "fr": "Frédéric:Fred Philippe:Phil Christophe:Chris Nicolas:Nico Patrick:Pat Sébastien:Seb Nathalie:Nath"
-    " Isabelle:Isa"
-    " Catherine:Cathy Valérie:Val Alexandre:Alex Françoise:Fanfan",
-    "pl": "Aleksandra:Ola Katarzyna:Kasia Małgorzata:Gosia Agnieszka:Aga Magdalena:Magda Joanna:Asia Barbara:Basia"
-    " Jakub:Kuba"
-    " Piotr:Piotrek Tomasz:Tomek Krzysztof:Krzysiek Stanisław:Staszek Grzegorz:Grzesiek Wojciech:Wojtek Zofia:Zosia",
-    "sv": "Kristina:Stina Margareta:Greta Fredrik:Fredde Mikael:Micke Lars:Lasse Birgitta:Gittan Karl:Kalle"
-    " Johan:Johnny",
-    "tr": "İbrahim:İbo Mehmet:Memo Zeynep:Zeyno",
-}
-_DOUBLE_FIRST = {
-    "de": (
-        "Hans-Peter Karl-Heinz Hans-Jürgen Klaus-Dieter Jan-Philipp",
-        "Anna-Maria Eva-Maria Anne-Kathrin Marie-Luise",
-    ),
-    "fr": (
-        "Jean-Pierre Jean-Luc Jean-François Pierre-Yves Jean-Marc",
-        "Marie-Claire Anne-Sophie Marie-Christine Anne-Laure",
-    ),
-    "es": ("José Luis|Juan Carlos|José Antonio|Miguel Ángel", "Ana María|María José|María del Carmen|María Teresa"),
-}
-_TITLES = {
-    "de": ("Dr.", "Prof. Dr.", "Dipl.-Ing."),
-    "en": ("Dr", "Prof"),
-    "fr": ("Dr",),
-    "es": ("Dr.",),
-    "pl": ("dr",),
-    "sv": ("Dr",),
-}
+#: Names of a pool at most: beyond them frequencies are too small for a name to occur.
+_MOST_FIRST_NAMES, _MOST_LAST_NAMES = 420, 1200
+#: Double names stand behind this many of the most frequent first names.
+_DOUBLES_BEHIND = 10
+#: The most frequent last names are nearer to one another than the first names are.
+_LAST_NAME_HEAD = 6.0
 
 
 @dataclass(frozen=True)
@@ -171,13 +61,12 @@ def _usable(names: Iterable[str]) -> list[str]:
 def _pool(culture: str, sex: str) -> list[str]:
     """List a culture's first names of one sex, the frequent ones first, double names in the middle of the field."""
     provider = import_module(f"faker.providers.person.{_LOCALES[culture]}").Provider
-    head = (_FREQUENT_FEMALE if sex == "female" else _FREQUENT_MALE)[culture].split()
-    double = _DOUBLE_FIRST.get(culture, ("", ""))[sex == "female"]
-    doubles = double.split("|") if "|" in double else double.split()
+    head = column("frequent_names", "name", culture=culture, kind=sex)
+    doubles = column("frequent_names", "name", culture=culture, kind=f"double_{sex}")
     # Faker lists many pools by alphabet; shuffling keeps the tail from favouring names with A.
     tail = sorted(_usable(getattr(provider, f"first_names_{sex}")))
     np.random.default_rng(len(tail)).shuffle(tail)
-    return _usable([*head[:10], *doubles, *head[10:], *tail])[:420]
+    return _usable([*head[:_DOUBLES_BEHIND], *doubles, *head[_DOUBLES_BEHIND:], *tail])[:_MOST_FIRST_NAMES]
 
 
 @cache
@@ -188,7 +77,7 @@ def name_pool(culture: str) -> NamePool:
     listed = [*provider.male_last_names, *provider.unisex_last_names] if polish else list(provider.last_names)
     tail = sorted(_usable(listed))
     np.random.default_rng(len(tail)).shuffle(tail)
-    last = _usable([*_FREQUENT_LAST[culture].split(), *tail])[:1200]
+    last = _usable([*column("frequent_names", "name", culture=culture, kind="last"), *tail])[:_MOST_LAST_NAMES]
     female_last = [
         name[:-1] + "a" if culture == "pl" and name.endswith(("ski", "cki", "dzki")) else name for name in last
     ]
@@ -200,7 +89,7 @@ def name_pool(culture: str) -> NamePool:
         zipf(len(male)),
         texts(last),
         texts(female_last),
-        zipf(len(last), 6.0),
+        zipf(len(last), _LAST_NAME_HEAD),
     )
 
 
@@ -208,13 +97,13 @@ def name_pool(culture: str) -> NamePool:
 def nicknames(culture: str) -> dict[str, str]:
     """Map the given names of a culture to their short forms."""
     language = "en" if culture in ("gb", "us") else culture
-    return dict(pair.split(":") for pair in _NICKNAMES[language].split())
+    return {row["name"]: row["nickname"] for row in rows("nicknames") if row["language"] == language}
 
 
 @cache
 def academic_titles(language: str) -> tuple[str, ...]:
     """List the academic titles that a language puts before a name."""
-    return _TITLES[language]
+    return column("titles", "title", language=language)
 
 
 @cache
@@ -233,106 +122,38 @@ def last_name_set() -> frozenset[str]:
     )
 
 
-_TRADES = {
-    "DE": (
-        "Logistik",
-        "Maschinenbau",
-        "Immobilien",
-        "Consulting",
-        "Bau",
-        "Elektrotechnik",
-        "Medien",
-        "Handel",
-        "Software",
-        "Metallbau",
-    ),
-    "GB": (
-        "Logistics",
-        "Engineering",
-        "Estates",
-        "Consulting",
-        "Construction",
-        "Catering",
-        "Media",
-        "Trading",
-        "Software",
-        "Interiors",
-    ),
-    "US": (
-        "Logistics",
-        "Engineering",
-        "Realty",
-        "Consulting",
-        "Construction",
-        "Foods",
-        "Media",
-        "Supply",
-        "Software",
-        "Design",
-    ),
-    "FR": (
-        "Logistique",
-        "Mécanique",
-        "Immobilier",
-        "Conseil",
-        "Bâtiment",
-        "Traiteur",
-        "Médias",
-        "Distribution",
-        "Informatique",
-    ),
-    "ES": (
-        "Logística",
-        "Ingeniería",
-        "Inmobiliaria",
-        "Consultores",
-        "Construcciones",
-        "Alimentación",
-        "Diseño",
-        "Distribución",
-    ),
-    "PL": (
-        "Logistyka",
-        "Budownictwo",
-        "Nieruchomości",
-        "Doradztwo",
-        "Transport",
-        "Meble",
-        "Media",
-        "Handel",
-        "Oprogramowanie",
-    ),
-    "SE": ("Logistik", "Bygg", "Fastigheter", "Konsult", "Måleri", "Livs", "Media", "Handel", "Data", "Snickeri"),
-}
-_JOB_LOCALES = {"DE": "de_AT", "GB": "en_US", "US": "en_US", "FR": "fr_FR", "ES": "es_ES", "PL": "pl_PL", "SE": "en_US"}
+#: A country's companies are named after this many of its most frequent last names.
+_COMPANY_NAMES = 320
+_NAMES_ITS_TRADE = 0.65  # share of companies
+#: Job titles are kept when they are as short as people write them, and this many of them.
+_SHORTEST_JOB, _LONGEST_JOB, _MOST_JOBS = 5, 26, 150
 
 
 @cache
-def companies(country: str, suffixes: tuple[str, ...], tld: str) -> tuple[TextArray, TextArray]:
+def companies(country: Country) -> tuple[TextArray, TextArray]:
     """Make the companies of a country and the domains of their e-mail addresses."""
-    culture = {"DE": "de", "GB": "gb", "US": "us", "FR": "fr", "ES": "es", "PL": "pl", "SE": "sv"}[country]
-    rng = np.random.default_rng([7, *country.encode()])
-    names = list(name_pool(culture).last[:320])
-    trades = _TRADES[country]
+    rng = np.random.default_rng([7, *country.code.encode()])
+    names = list(name_pool(country.culture).last[:_COMPANY_NAMES])
+    trades, suffixes = column("company_words", "word", country=country.code, kind="trade"), country.company_suffixes
     company, domain = [], []
     for name in names:
         trade, suffix = trades[rng.integers(len(trades))], suffixes[rng.integers(len(suffixes))]
-        company.append(f"{name} {trade} {suffix}" if rng.random() < 0.65 else f"{name} {suffix}")
-        domain.append(f"{fold(name)}-{fold(trade)}.{tld}")
+        company.append(f"{name} {trade} {suffix}" if rng.random() < _NAMES_ITS_TRADE else f"{name} {suffix}")
+        domain.append(f"{fold(name)}-{fold(trade)}.{country.company_tld}")
     return texts(company), texts(domain)
 
 
 @cache
-def jobs(country: str, female: bool) -> TextArray:
+def jobs(country: Country, female: bool) -> TextArray:
     """List the job titles of a country in the form for women or for men, capitalised and short."""
-    provider = import_module(f"faker.providers.job.{_JOB_LOCALES[country]}").Provider
+    provider = import_module(f"faker.providers.job.{country.job_locale}").Provider
     listed = getattr(provider, "jobs_female" if female else "jobs_male", None) or provider.jobs
     titles = sorted({unicodedata.normalize("NFC", str(title)).strip() for title in listed})
     plain = [
         title[0].upper() + title[1:]
         for title in titles
-        if 4 < len(title) < 27 and not set(title) & set("(),/*:&.0123456789")
+        if _SHORTEST_JOB <= len(title) <= _LONGEST_JOB and not set(title) & set("(),/*:&.0123456789")
     ]
     plain = [title for title in plain if "  " not in title]
     np.random.default_rng(len(plain)).shuffle(plain)
-    return texts(plain[:150])
+    return texts(plain[:_MOST_JOBS])

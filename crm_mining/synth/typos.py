@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 import numpy as np
+
+from crm_mining.synth.lookup import column
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _NEIGHBOURS = {
@@ -17,37 +20,15 @@ _NEIGHBOURS = {
     for place, letter in enumerate(row)
 }
 _INVISIBLE = ("\u200b", "\u00a0", "\u00ad", "\ufeff", "\u200e", "\u200f", "\u202a", "\u2060")
-_STREET_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("straße", ("str.", "strasse", "str")), (" Straße", (" Str.", " Strasse", " Str")),
-    ("-Straße", ("-Str.", "-Strasse")),
-    ("platz", ("pl.",)), ("-Platz", ("-Pl.",)), (" Street", (" St", " St.", " Str")), (" Road", (" Rd", " Rd.")),
-    (" Avenue", (" Ave", " Ave.", " Av")), (" Lane", (" Ln", " La.")), (" Drive", (" Dr", " Dr.")),
-    (" Court", (" Ct", " Ct.")),
-    (" Boulevard", (" Blvd", " Blvd.")), (" Close", (" Cl", " Cl.")), (" Gardens", (" Gdns",)),
-    (" Terrace", (" Ter", " Terr.")),
-    (" Place", (" Pl", " Pl.")), (" Circle", (" Cir",)), ("Rue ", ("R. ", "rue ")), ("Avenue ", ("Av. ", "Ave ")),
-    ("Boulevard ", ("Bd ", "Boul. ", "Blvd ")), ("Place ", ("Pl. ",)), ("Chemin ", ("Ch. ", "Che ")),
-    ("Impasse ", ("Imp. ",)),
-    ("Calle ", ("C/ ", "C. ", "Cl. ")), ("Avenida ", ("Avda. ", "Av. ", "Avd. ")), ("Plaza ", ("Pza. ", "Pl. ")),
-    ("Paseo ", ("Pº ", "P.º ")), ("Camino ", ("Cno. ",)), ("ulica ", ("ul. ", "ul ")), ("aleja ", ("al. ", "Al. ")),
-    ("plac ", ("pl. ",)), ("gatan", ("g.", "gat.")), ("vägen", ("v.", "väg.")),
-)  # fmt: skip
-_COUNTRY_WORDS = {
-    "DE": ("Germany", "Deutschland", "DEU", "BRD", "de", "D", "Allemagne"),
-    "GB": ("United Kingdom", "UK", "GBR", "Great Britain", "England", "U.K.", "gb"),
-    "US": ("USA", "U.S.A.", "United States", "United States of America", "us", "U.S."),
-    "FR": ("France", "FRA", "Frankreich", "fr", "F"),
-    "ES": ("Spain", "España", "ESP", "Spanien", "es"),
-    "PL": ("Poland", "Polska", "POL", "Polen", "pl"),
-    "SE": ("Sweden", "Sverige", "SWE", "Schweden", "se", "S"),
-}
-_GENDER_WORDS = {
-    "f": ("female", "F", "Female", "w", "weiblich", "Frau", "woman", "femme", "mujer", "K"),
-    "m": ("male", "M", "Male", "männlich", "Herr", "man", "homme", "hombre"),
-    "x": ("divers", "X", "diverse", "non-binary", "other"),
-}
-_TITLES_BEFORE = ("Dr.", "Prof.", "Prof. Dr.", "Mr", "Mrs", "Ms", "Herr", "Frau", "Dipl.-Ing.", "Mme", "Sr.", "Sra.")
-_TITLES_AFTER = ("Jr.", "Sr.", "PhD", "MD", "III", "MBA")
+#: Tries to make a slip that changes the value.
+_SLIP_TRIES, _DOMAIN_TRIES = 20, 10
+
+
+@cache
+def _other_words(kind: str) -> dict[str, tuple[str, ...]]:
+    """Read what people write instead of a word or code."""
+    right = dict.fromkeys(column("notations", "right", kind=kind))
+    return {word: column("notations", "wrong", kind=kind, right=word) for word in right}
 
 
 def typo(rng: np.random.Generator, value: str) -> str | None:
@@ -55,7 +36,7 @@ def typo(rng: np.random.Generator, value: str) -> str | None:
     places = [place for place, letter in enumerate(value) if letter.isalpha()]
     if len(places) < 3:
         return None
-    for _ in range(20):
+    for _ in range(_SLIP_TRIES):
         place = places[int(rng.integers(1, len(places)))]  # the first letter is seldom wrong
         letter, kind = value[place], int(rng.integers(5))
         near = _NEIGHBOURS.get(letter.lower(), ["e", "a"])
@@ -88,7 +69,7 @@ def email_domain_typo(rng: np.random.Generator, value: str, known: frozenset[str
     local, _, domain = value.partition("@")
     if domain not in known:
         return None
-    for _ in range(10):
+    for _ in range(_DOMAIN_TRIES):
         wrong = typo(rng, domain)
         if wrong is not None and wrong not in known:
             return f"{local}@{wrong}"
@@ -168,7 +149,7 @@ def extra_spaces(rng: np.random.Generator, value: str) -> str | None:
 
 def address_notation(rng: np.random.Generator, value: str) -> str | None:
     """Shorten the word for street as people do."""
-    fitting = [(word, short) for word, short in _STREET_WORDS if word in value]
+    fitting = [(word, short) for word, short in _other_words("street").items() if word in value]
     if not fitting:
         return None
     word, short = fitting[int(rng.integers(len(fitting)))]
@@ -176,30 +157,30 @@ def address_notation(rng: np.random.Generator, value: str) -> str | None:
     return wrong if wrong != value else None
 
 
-def _other_word(rng: np.random.Generator, words: dict[str, tuple[str, ...]], value: str) -> str | None:
+def _other_word(rng: np.random.Generator, kind: str, value: str) -> str | None:
     """Choose another word for a code."""
-    choice = words.get(value)
+    choice = _other_words(kind).get(value)
     return None if choice is None else choice[int(rng.integers(len(choice)))]
 
 
 def country_notation(rng: np.random.Generator, value: str) -> str | None:
     """Name the country otherwise than by its ISO code."""
-    return _other_word(rng, _COUNTRY_WORDS, value)
+    return _other_word(rng, "country", value)
 
 
 def gender_notation(rng: np.random.Generator, value: str) -> str | None:
     """Name the gender otherwise than by f, m, x."""
-    return _other_word(rng, _GENDER_WORDS, value)
+    return _other_word(rng, "gender", value)
 
 
 def title_before(rng: np.random.Generator, value: str) -> str | None:
     """Put a form of address or a title before a name."""
-    return f"{_TITLES_BEFORE[int(rng.integers(len(_TITLES_BEFORE)))]} {value}"
+    return f"{_other_word(rng, 'title_before', '')} {value}"
 
 
 def title_after(rng: np.random.Generator, value: str) -> str | None:
     """Put a suffix behind a last name."""
-    return f"{value} {_TITLES_AFTER[int(rng.integers(len(_TITLES_AFTER)))]}"
+    return f"{value} {_other_word(rng, 'title_after', '')}"
 
 
 def day_month_swapped(rng: np.random.Generator, value: str) -> str | None:

@@ -19,8 +19,15 @@ PAGES = ("/", "/search", "/p", "/cart", "/checkout", "/thanks")
 SOURCES = ("direct", "search", "e-mail", "ads")
 PAGE_VIEW, SEARCH, PRODUCT_VIEW, ADD_TO_CART, CHECKOUT, PURCHASE = range(6)
 _STRANGERS = 0.25  # visits of strangers for each visit of a customer without a purchase
+_STRANGER_DAYS = 1090  # strangers come within this many days from the first one on
 _VIEWS = 0.8  # mean of the Poisson number of products looked at beside the first
-_LOGGED_IN = 0.45  # share of visits without a purchase in which the customer is logged in
+#: Share of visits in which the customer is logged in: with a purchase, and without.
+_LOGGED_IN_TO_BUY, _LOGGED_IN = 0.85, 0.45
+_SECOND_DEVICE = 0.25
+_SOURCE_SHARES = (0.34, 0.33, 0.15, 0.18)
+#: Visits without a purchase that come to a cart, and those of them that come to the checkout; visits with a search.
+_CART, _CHECKOUT, _SEARCH = 0.16, 0.35, 0.25
+_PAUSE, _LEAST_PAUSE = 50, 3  # seconds between two events: mean beyond the least one
 
 
 @dataclass(frozen=True)
@@ -60,64 +67,18 @@ def browse(
     ends_at
         Instant at which each person is lost.
     """
-    online = np.isin(orders.channel, (CHANNELS.index("web"), CHANNELS.index("app")))
-    bought = np.flatnonzero(
-        online & (orders.returned < 0) & (orders.person >= 0) & people.is_tracked[np.maximum(orders.person, 0)]
-    )
-    person, month = np.nonzero(lives.visits)
-    count = lives.visits[person, month].astype(np.int64)
-    person, month = np.repeat(person, count), np.repeat(month, count)
-    earliest = np.maximum(people.joined_at[person], START + FIRST_DAY_OF_MONTH[month] * DAY)
-    visit_at = draw_instants(rng, day_weight, earliest, START + FIRST_DAY_OF_MONTH[month + 1] * DAY - 1)
-    strangers = round(len(person) * _STRANGERS)
-    stranger_at = draw_instants(rng, day_weight, np.full(strangers, START), np.full(strangers, START + 1090 * DAY))
-
-    who = np.concatenate([orders.person[bought], person, np.full(strangers, -1)])
-    order = np.concatenate([bought, np.full(len(person) + strangers, -1)])
-    until = np.concatenate([orders.at[bought], visit_at, stranger_at])
-    n = len(who)
+    visits = _visits(rng, people, lives, orders, day_weight)
+    who, order, n = visits.person, visits.order, len(visits.person)
     is_known = who >= 0
-    device = np.where(rng.random(n) < 0.75, 0, 1)
+    device = np.where(rng.random(n) < 1 - _SECOND_DEVICE, 0, 1)
     visitor = np.where(is_known, who * 2 + device, 2 * people.n + np.arange(n))
-    logged_in = is_known & ((order >= 0) & (rng.random(n) < 0.85) | (rng.random(n) < _LOGGED_IN))
-    source = draw(rng, (0.34, 0.33, 0.15, 0.18), n)
-
+    logged_in = is_known & ((order >= 0) & (rng.random(n) < _LOGGED_IN_TO_BUY) | (rng.random(n) < _LOGGED_IN))
+    source = draw(rng, _SOURCE_SHARES, n)
     needs = np.where(is_known, people.need_group[np.maximum(who, 0)], draw(rng, NEED_GROUP_SHARES, n))
-    views = 1 + rng.poisson(_VIEWS, n)
-    cart = np.where(order >= 0, 1, rng.random(n) < 0.16)
-    checkout = np.where(order >= 0, 1, (cart > 0) & (rng.random(n) < 0.35))
-    searches = rng.random(n) < 0.25
-    # Each visit is a front page, perhaps a search, products, and as much of the way to the till as was gone.
-    kinds = [
-        (PAGE_VIEW, np.ones(n, dtype=np.int64)), (SEARCH, searches), (PRODUCT_VIEW, views), (ADD_TO_CART, cart),
-        (CHECKOUT, checkout), (PURCHASE, order >= 0),
-    ]  # fmt: skip
-    session = np.concatenate([np.repeat(np.arange(n), times.astype(np.int64)) for _, times in kinds])
-    event = np.concatenate([np.full(int(times.sum()), kind) for kind, times in kinds])
-    by_session = np.lexsort((event, session))
-    session, event = session[by_session], event[by_session]
-
-    looked_at = draw_by_row(rng, goods.choice, needs[session] * N_MONTHS + month_of(until)[session])
-    first_line = np.searchsorted(orders.line_order, np.maximum(order, 0))
-    bought_product = (
-        orders.line_product[np.minimum(first_line, len(orders.line_product) - 1)] if len(orders.line_product) else order
-    )
-    # The last product looked at is the one put into the cart, and where something is bought, the one bought.
-    is_last_view = np.append(event[1:] != PRODUCT_VIEW, True) & (event == PRODUCT_VIEW)
-    last_view = looked_at[np.flatnonzero(is_last_view)]
-    chosen = np.where(order >= 0, bought_product, last_view)
-    product = np.where(event == PRODUCT_VIEW, looked_at, -1)
-    product = np.where(is_last_view | (event == ADD_TO_CART), chosen[session], product)
-
-    # Count back from the end of the visit: the purchase event carries the instant of the order.
-    length = np.bincount(session, minlength=n)
-
-    pause = np.where(rank_within(session) > 0, rng.exponential(50, len(session)).astype(np.int64) + 3, 0)
-    after = pause.cumsum()
-    end_of = after[np.cumsum(length) - 1]
-    at = until[session] - (end_of[session] - after)
-    started = at[np.cumsum(length) - length]
-    inside: BoolArray = (started >= START) & np.where(is_known, until < ends_at[np.maximum(who, 0)], True)
+    session, event = _steps(rng, order)
+    product = _products(rng, session, event, visits, needs, orders, goods)
+    at, started = _instants(rng, session, visits.until)
+    inside: BoolArray = (started >= START) & np.where(is_known, visits.until < ends_at[np.maximum(who, 0)], True)
     keep = np.flatnonzero(inside[session])
     keep = keep[np.lexsort((event[keep], at[keep]))]
     return WebEvents(
@@ -129,3 +90,92 @@ def browse(
         product=product[keep],
         source=source[session][keep],
     )
+
+
+@dataclass(frozen=True)
+class _Visits:
+    """Who visits (-1: a stranger), the order that the visit ends in (-1: none), and when it ends."""
+
+    person: IntArray
+    order: IntArray
+    until: IntArray
+
+
+def _visits(rng: np.random.Generator, people: People, lives: Lives, orders: Orders, day_weight: FloatArray) -> _Visits:
+    """List the visits that end in an order, those of customers that don't, and those of strangers."""
+    online = np.isin(orders.channel, (CHANNELS.index("web"), CHANNELS.index("app")))
+    is_tracked = (orders.person >= 0) & people.is_tracked[np.maximum(orders.person, 0)]
+    bought = np.flatnonzero(online & (orders.returned < 0) & is_tracked)
+    person, month = np.nonzero(lives.visits)
+    count = lives.visits[person, month].astype(np.int64)
+    person, month = np.repeat(person, count), np.repeat(month, count)
+    earliest = np.maximum(people.joined_at[person], START + FIRST_DAY_OF_MONTH[month] * DAY)
+    visit_at = draw_instants(rng, day_weight, earliest, START + FIRST_DAY_OF_MONTH[month + 1] * DAY - 1)
+    n_strangers = round(len(person) * _STRANGERS)
+    first, last = np.full(n_strangers, START), np.full(n_strangers, START + _STRANGER_DAYS * DAY)
+    stranger_at = draw_instants(rng, day_weight, first, last)
+    return _Visits(
+        np.concatenate([orders.person[bought], person, np.full(n_strangers, -1)]),
+        np.concatenate([bought, np.full(len(person) + n_strangers, -1)]),
+        np.concatenate([orders.at[bought], visit_at, stranger_at]),
+    )
+
+
+def _steps(rng: np.random.Generator, order: IntArray) -> tuple[IntArray, IntArray]:
+    """Draw the events of each visit, as session and kind.
+
+    Each visit is a front page, perhaps a search, products, and as much of the way to the till as was gone.
+    """
+    n = len(order)
+    views = 1 + rng.poisson(_VIEWS, n)
+    cart = np.where(order >= 0, 1, rng.random(n) < _CART)
+    checkout = np.where(order >= 0, 1, (cart > 0) & (rng.random(n) < _CHECKOUT))
+    searches = rng.random(n) < _SEARCH
+    kinds = [
+        (PAGE_VIEW, np.ones(n, dtype=np.int64)), (SEARCH, searches), (PRODUCT_VIEW, views), (ADD_TO_CART, cart),
+        (CHECKOUT, checkout), (PURCHASE, order >= 0),
+    ]  # fmt: skip
+    session = np.concatenate([np.repeat(np.arange(n), times.astype(np.int64)) for _, times in kinds])
+    event = np.concatenate([np.full(int(times.sum()), kind) for kind, times in kinds])
+    by_session = np.lexsort((event, session))
+    return session[by_session], event[by_session]
+
+
+def _products(
+    rng: np.random.Generator,
+    session: IntArray,
+    event: IntArray,
+    visits: _Visits,
+    needs: IntArray,
+    orders: Orders,
+    goods: Catalog,
+) -> IntArray:
+    """Draw the product of each event, -1 where none is shown.
+
+    The last product looked at is the one put into the cart, and where something is bought, the one bought.
+    """
+    looked_at = draw_by_row(rng, goods.choice, needs[session] * N_MONTHS + month_of(visits.until)[session])
+    bought = visits.order
+    if len(orders.line_product):
+        first_line = np.searchsorted(orders.line_order, np.maximum(visits.order, 0))
+        bought = orders.line_product[np.minimum(first_line, len(orders.line_product) - 1)]
+    is_last_view = np.append(event[1:] != PRODUCT_VIEW, True) & (event == PRODUCT_VIEW)
+    chosen = np.where(visits.order >= 0, bought, looked_at[np.flatnonzero(is_last_view)])
+    product = np.where(event == PRODUCT_VIEW, looked_at, -1)
+    return np.where(is_last_view | (event == ADD_TO_CART), chosen[session], product)
+
+
+def _instants(rng: np.random.Generator, session: IntArray, until: IntArray) -> tuple[IntArray, IntArray]:
+    """Count back from the end of each visit, since the purchase event carries the instant of the order.
+
+    Returns
+    -------
+    at, started : tuple of arrays
+        Instant of each event, and that at which each visit began.
+    """
+    pause = rng.exponential(_PAUSE, len(session)).astype(np.int64) + _LEAST_PAUSE
+    after = np.where(rank_within(session) > 0, pause, 0).cumsum()
+    length = np.bincount(session, minlength=len(until))
+    last = np.cumsum(length) - 1
+    at = until[session] - (after[last][session] - after)
+    return at, at[last + 1 - length]

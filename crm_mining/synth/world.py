@@ -22,14 +22,15 @@ from crm_mining.synth.calendar import (
     demand_by_day,
     month_of,
 )
-from crm_mining.synth.campaigns import apply_effects, campaign_table, effect_table, promotions, touch
+from crm_mining.synth.campaigns import Touches, apply_effects, campaign_table, effect_table, promotions, touch
 from crm_mining.synth.catalog import NEED_GROUPS, catalog, product_table, rule_table
 from crm_mining.synth.faults import FaultMaker, redelivered_days
 from crm_mining.synth.lifecycle import STATES, TRANSITIONS, Lives, live
 from crm_mining.synth.people import EFFECT_GROUPS, NEVER, People, draw_people
-from crm_mining.synth.pipeline import run_pipeline
-from crm_mining.synth.purchases import drop_out_instants, make_orders, place_orders, sale_days
+from crm_mining.synth.pipeline import Pipeline, run_pipeline
+from crm_mining.synth.purchases import Orders, drop_out_instants, make_orders, place_orders, sale_days
 from crm_mining.synth.records import (
+    Records,
     contact_table,
     customer_table,
     make_records,
@@ -37,9 +38,9 @@ from crm_mining.synth.records import (
     requester_table,
     subscriber_table,
 )
-from crm_mining.synth.service import open_tickets
+from crm_mining.synth.service import Tickets, open_tickets
 from crm_mining.synth.tables import Keys, event_table, opportunity_tables, order_tables, ticket_table, touch_table
-from crm_mining.synth.web import browse
+from crm_mining.synth.web import WebEvents, browse
 from crm_mining.synth.writer import FORMATS, WorldWriter
 
 CHUNK = 50_000  # persons made at a time; fixed, because the chunks decide the random numbers
@@ -52,7 +53,17 @@ _ROOM = {
     "deal": 100_000,
     "event": 20_000_000,
 }
+_FAULT_ROOM = 10_000_000
 _LARGEST = 20_000_000
+#: Share of persons with an account; who subscribes, with an account and without; who is in the CRM, with a company and
+#: without.
+_HAS_ACCOUNT, _SUBSCRIBES, _IN_CRM = 0.88, (0.60, 0.45), (0.72, 0.40)
+#: Subscribers: who subscribes on joining, the mean delay of the others in days, and who consents.
+_SUBSCRIBES_AT_ONCE, _SUBSCRIBES_LATER, _CONSENTS = 0.6, 40, 0.90
+#: Contacts of the CRM: mean delay in days, and who is entered later than they joined.
+_CONTACT_LATER, _CONTACT_IS_LATER = 30, 0.7
+#: Chance to open a message by effect group, and how far customers differ.
+_OPENS, _OPENS_FACTOR = (0.42, 0.38, 0.16, 0.22), (0.6, 1.3)
 
 
 @dataclass(frozen=True)
@@ -148,14 +159,6 @@ def _common_tables(parameters: Parameters, rng: np.random.Generator, n_chunks: i
     return raw | truth
 
 
-@dataclass(frozen=True)
-class _Consent:
-    """Who agreed to be written to, by person."""
-
-    given: BoolArray
-    withdrawn_at: IntArray
-
-
 def chunk_tables(
     parameters: Parameters, rng: np.random.Generator, chunk: int, n: int, n_chunks: int
 ) -> dict[str, pa.Table]:
@@ -178,59 +181,134 @@ def chunk_tables(
     day_weight = demand_by_day(sale_days(offers))
     month_days = np.bincount(MONTH_OF_DAY, minlength=N_MONTHS)
     season = np.bincount(MONTH_OF_DAY, weights=day_weight, minlength=N_MONTHS) / month_days
-
-    # Who is known where: all systems but the service desk, where one gets known by a ticket.
-    has_account = rng.random(n) < 0.88
-    in_marketing = rng.random(n) < np.where(has_account, 0.60, 0.45)
-    firm = np.array([name is not None for name in people.company], dtype=bool)
-    in_crm = rng.random(n) < np.where(firm, 0.72, 0.40)
-    in_crm |= ~has_account & ~in_marketing
-    lives = live(rng, month_of(people.joined_at), has_account, people.is_tracked, season, parameters.activity)
+    known = _known_where(rng, people)
+    lives = live(rng, month_of(people.joined_at), known.has_account, people.is_tracked, season, parameters.activity)
     ends_at = drop_out_instants(lives)
-
-    subscribed_at = people.joined_at + np.where(rng.random(n) < 0.6, 0, rng.exponential(40 * DAY, n)).astype(np.int64)
-    subscribed_at = np.where(in_marketing, subscribed_at, NEVER)
-    consent = _Consent(rng.random(n) < 0.90, _withdrawals(rng, subscribed_at))
-    responsive = np.array([0.42, 0.38, 0.16, 0.22])[people.effect_group] * rng.uniform(0.6, 1.3, n)
-    touches = touch(rng, people, subscribed_at, consent.given, consent.withdrawn_at, responsive)
+    consent = _consent(rng, people, known.in_marketing)
+    responsive = np.array(_OPENS)[people.effect_group] * rng.uniform(*_OPENS_FACTOR, n)
+    touches = touch(rng, people, consent.subscribed_at, consent.given, consent.withdrawn_at, responsive)
     placed = place_orders(rng, people, lives, day_weight)
-    can_buy = has_account[touches.person] & (people.joined_at[touches.person] <= touches.at)
+    can_buy = known.has_account[touches.person] & (people.joined_at[touches.person] <= touches.at)
     placed = apply_effects(rng, people, touches, placed, can_buy, ends_at, day_weight)
     orders = make_orders(rng, people, placed, ends_at, offers, goods, day_weight)
     tickets = open_tickets(rng, people, lives, orders, goods, ends_at)
-
-    first_key = 1 + chunk * _ROOM["record"]
-    everyone = np.arange(n)
-    customers = make_records(rng, "shop.customers", everyone[has_account], people.joined_at[has_account], first_key)
-    contact_at = people.joined_at + rng.exponential(30 * DAY, n).astype(np.int64) * (rng.random(n) < 0.7)
-    contacts = make_records(rng, "crm.contacts", everyone[in_crm], np.minimum(contact_at, END - DAY)[in_crm], first_key)
-    subscribers = make_records(
-        rng,
-        "marketing.subscribers",
-        everyone[in_marketing],
-        np.minimum(subscribed_at, END - DAY)[in_marketing],
-        first_key,
-    )
-    asking, first_ticket = np.unique(tickets.person, return_index=True)
-    requesters = make_records(rng, "support.requesters", asking, tickets.opened_at[first_ticket], first_key)
-    pipeline = run_pipeline(rng, people, contacts.person, contacts.created_at, goods)
+    systems = _systems(rng, people, known, consent, tickets, 1 + chunk * _ROOM["record"])
+    pipeline = run_pipeline(rng, people, systems.contacts.person, systems.contacts.created_at, goods)
     events = browse(rng, people, lives, orders, goods, day_weight, ends_at)
 
+    _check_room(order=orders.n, event=len(events.at), ticket=len(tickets.person))
+    happened = _Happened(orders, tickets, touches, pipeline, events)
+    raw = _raw_tables(rng, people, systems, happened, consent, chunk)
+    maker = FaultMaker(rng, parameters.fault_rate, n / parameters.customers, first_fault=1 + (chunk + 1) * _FAULT_ROOM)
+    raw = maker.spoil(raw, redelivered_days(parameters.seed))
+    everybody = [systems.contacts, systems.customers, systems.requesters, systems.subscribers]
+    truth = {
+        "truth/record_persons": record_truth(first_person, everybody),
+        "truth/persons": _person_truth(people, ends_at),
+        "truth/person_states": _state_truth(first_person, lives),
+        "truth/faults": maker.log(),
+    }
+    return raw | truth
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Which system knows each person; the service desk gets to know whoever opens a ticket."""
+
+    has_account: BoolArray
+    in_marketing: BoolArray
+    in_crm: BoolArray
+
+
+def _known_where(rng: np.random.Generator, people: People) -> _Known:
+    """Draw where each person is known: somewhere at least."""
+    has_account = rng.random(people.n) < _HAS_ACCOUNT
+    in_marketing = rng.random(people.n) < np.where(has_account, *_SUBSCRIBES)
+    has_company = np.array([name is not None for name in people.company], dtype=bool)
+    in_crm = rng.random(people.n) < np.where(has_company, *_IN_CRM)
+    return _Known(has_account, in_marketing, in_crm | (~has_account & ~in_marketing))
+
+
+@dataclass(frozen=True)
+class _Consent:
+    """Who subscribed when, agreed to be written to, and withdrew that, by person; `NEVER` where it did not happen."""
+
+    subscribed_at: IntArray
+    given: BoolArray
+    withdrawn_at: IntArray
+
+
+def _consent(rng: np.random.Generator, people: People, in_marketing: BoolArray) -> _Consent:
+    n = people.n
+    later = np.where(rng.random(n) < _SUBSCRIBES_AT_ONCE, 0, rng.exponential(_SUBSCRIBES_LATER * DAY, n))
+    subscribed_at = np.where(in_marketing, people.joined_at + later.astype(np.int64), NEVER)
+    return _Consent(subscribed_at, rng.random(n) < _CONSENTS, _withdrawals(rng, subscribed_at))
+
+
+@dataclass(frozen=True)
+class _Systems:
+    """The records of persons in each system."""
+
+    customers: Records
+    contacts: Records
+    subscribers: Records
+    requesters: Records
+
+
+def _systems(
+    rng: np.random.Generator, people: People, known: _Known, consent: _Consent, tickets: Tickets, first_key: int
+) -> _Systems:
+    """Make the records of all systems; a record exists for a day at least."""
+    everyone, last = np.arange(people.n), END - DAY
+    account, marketing, crm = known.has_account, known.in_marketing, known.in_crm
+    customers = make_records(rng, "shop.customers", everyone[account], people.joined_at[account], first_key)
+    delay = rng.exponential(_CONTACT_LATER * DAY, people.n).astype(np.int64)
+    contact_at = np.minimum(people.joined_at + delay * (rng.random(people.n) < _CONTACT_IS_LATER), last)
+    contacts = make_records(rng, "crm.contacts", everyone[crm], contact_at[crm], first_key)
+    subscribed_at = np.minimum(consent.subscribed_at, last)
+    subscribers = make_records(rng, "marketing.subscribers", everyone[marketing], subscribed_at[marketing], first_key)
+    asking, first_ticket = np.unique(tickets.person, return_index=True)
+    requesters = make_records(rng, "support.requesters", asking, tickets.opened_at[first_ticket], first_key)
+    return _Systems(customers, contacts, subscribers, requesters)
+
+
+def _check_room(**n_rows: int) -> None:
+    """Refuse an activity that would make keys run into those of the next chunk."""
+    for name, size in n_rows.items():
+        if size > _ROOM[name]:
+            raise ValueError(f"activity is too high: {size:,} {name} rows in a chunk, at most {_ROOM[name]:,}")
+
+
+@dataclass(frozen=True)
+class _Happened:
+    """What happened to the persons of a chunk."""
+
+    orders: Orders
+    tickets: Tickets
+    touches: Touches
+    pipeline: Pipeline
+    events: WebEvents
+
+
+def _raw_tables(
+    rng: np.random.Generator, people: People, systems: _Systems, happened: _Happened, consent: _Consent, chunk: int
+) -> dict[str, pa.Table]:
+    """Write what happened as the systems deliver it, without faults."""
+    orders, tickets, touches, events = happened.orders, happened.tickets, happened.touches, happened.events
+    customers, subscribers, requesters = systems.customers, systems.subscribers, systems.requesters
     keys = Keys(
         order=1 + chunk * _ROOM["order"], ticket=1 + chunk * _ROOM["ticket"], touch=1 + chunk * _ROOM["touch"],
         opportunity=1 + chunk * _ROOM["deal"], event=1 + chunk * _ROOM["event"],
         visitor=1 + chunk * 10 * _ROOM["record"],
     )  # fmt: skip
-    for name, size in (("order", orders.n), ("event", len(events.at)), ("ticket", len(tickets.person))):
-        if size > _ROOM[name]:
-            raise ValueError(f"activity is too high: {size:,} {name} rows in a chunk, at most {_ROOM[name]:,}")
-    account = customers.choose(rng, n, orders.person, orders.at)
+    account = customers.choose(rng, people.n, orders.person, orders.at)
     order_table, line_table = order_tables(orders, account, customers, keys.order)
-    requester = requesters.choose(rng, n, tickets.person, tickets.opened_at)
-    logged_in = customers.choose(rng, n, events.person, events.at)
-    opportunity_table, stage_table = opportunity_tables(pipeline, contacts, keys.opportunity)
-    raw = {
-        "raw/crm/contacts": contact_table(rng, people, contacts),
+    requester = requesters.choose(rng, people.n, tickets.person, tickets.opened_at)
+    logged_in = customers.choose(rng, people.n, events.person, events.at)
+    opportunity_table, stage_table = opportunity_tables(happened.pipeline, systems.contacts, keys.opportunity)
+    subscriber = subscribers.record_of(people.n)[touches.person]
+    return {
+        "raw/crm/contacts": contact_table(rng, people, systems.contacts),
         "raw/crm/opportunities": opportunity_table,
         "raw/crm/opportunity_stages": stage_table,
         "raw/shop/customers": customer_table(rng, people, customers),
@@ -240,19 +318,8 @@ def chunk_tables(
         "raw/support/requesters": requester_table(rng, people, requesters),
         "raw/support/tickets": ticket_table(tickets, requester, requesters, keys),
         "raw/marketing/subscribers": subscriber_table(rng, people, subscribers, consent.given, consent.withdrawn_at),
-        "raw/marketing/touches": touch_table(
-            touches, subscribers.record_of(n)[touches.person], subscribers, keys.touch
-        ),
+        "raw/marketing/touches": touch_table(touches, subscriber, subscribers, keys.touch),
     }
-    maker = FaultMaker(rng, parameters.fault_rate, n / parameters.customers, first_fault=1 + (chunk + 1) * 10_000_000)
-    raw = maker.spoil(raw, redelivered_days(parameters.seed))
-    truth = {
-        "truth/record_persons": record_truth(first_person, [contacts, customers, requesters, subscribers]),
-        "truth/persons": _person_truth(people, ends_at),
-        "truth/person_states": _state_truth(first_person, lives),
-        "truth/faults": maker.log(),
-    }
-    return raw | truth
 
 
 def _withdrawals(rng: np.random.Generator, subscribed_at: IntArray) -> IntArray:

@@ -1,6 +1,7 @@
 """Predictive models: an honest choice, stored forms equal to scikit-learn, odd inputs, and the Telco churn data."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
+from crm_mining.evaluation.binary import roc_auc
 from crm_mining.evaluation.metric_table import METRIC_COLUMNS
 from crm_mining.prediction import (
     calibration,
@@ -27,8 +29,11 @@ from crm_mining.prediction import (
     tree_walk,
     trees,
 )
+from crm_mining.prediction.baselines import Baselines
+from crm_mining.prediction.cross_fit import ONE_CLASS, TOO_FEW
 from crm_mining.prediction.folds import fold_ids
-from crm_mining.prediction.selection import Baselines, TargetFit, fit_target
+from crm_mining.prediction.selection import TargetFit, fit_target
+from crm_mining.prediction.task import Settings, Task
 
 PROJECT = Path(__file__).resolve().parents[3]
 REFERENCE_DATA = Path(os.environ.get("CRM_REFERENCE_DATA") or PROJECT.parent / "shared" / "data")
@@ -61,8 +66,12 @@ def customers(n: int = 1500, *, seed: int = 0) -> pd.DataFrame:
 
 
 def fitted(table: pd.DataFrame, target: str = "bought", **options: object) -> TargetFit:
-    settings_of = {"kind": "classification", "features": FEATURES, "key": "customer_id", "n_folds": 3, "seed": 1}
-    return fit_target(table, target=target, **{**settings_of, "n_resamples": 50, **options})  # type: ignore[arg-type]
+    """Fit a target; options are those of the task, the settings and :func:`fit_target`."""
+    own = {name: options.pop(name) for name in ("kind", "features", "as_of") if name in options}
+    task = replace(Task(target, "classification", tuple(FEATURES), "customer_id"), **own)  # type: ignore[arg-type]
+    chosen = {name: options.pop(name) for name in ("n_folds", "max_rows", "n_resamples") if name in options}
+    settings = replace(Settings(n_folds=3, n_resamples=50, seed=1), **chosen)  # type: ignore[arg-type]
+    return fit_target(table, task, settings=settings, **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +251,7 @@ def test_calibration_is_drawn_to_no_change_until_many_rows_speak() -> None:
     few, many = (calibration.calibrate("boosting", log_odds[:n], y[:n]) for n in (60, 40_000))
     assert few[1] > calibration.platt(log_odds[:60], y[:60])[1] + 0.3
     assert many == pytest.approx((0.5, 0.5), abs=0.05)
-    # A margin is no probability: nothing to be drawn to.
+    # A margin is no probability: nothing to be shrunk towards.
     assert calibration.calibrate("linear_svm", log_odds[:60], y[:60]) == calibration.platt(log_odds[:60], y[:60])
     assert calibration.calibrate("boosting", -log_odds, y)[1] == 0.0
 
@@ -378,9 +387,15 @@ def test_odd_inputs_give_probabilities_and_a_status(kinds: list[str], n: int, ra
     scores = scorecard.score(found, other, points=scorecard.points_table(found))
     assert len(scores) == 20
     if n and table["bought"].nunique() == 1:
-        assert (found.status, found.used) == (selection.ONE_CLASS, "prior")
+        assert (found.status, found.used) == (ONE_CLASS, "prior")
     elif n < 50:
-        assert (found.status, found.used) == (selection.TOO_FEW, "prior")
+        assert (found.status, found.used) == (TOO_FEW, "prior")
+
+
+def test_a_tree_without_a_feature_to_split_on_is_its_root() -> None:
+    table = customers(150).assign(recency=1.0)
+    found = fitted(table, features=("recency",), candidates={"decision_tree": candidates.CLASSIFIERS["decision_tree"]})
+    assert selection.predict(found, table, model="decision_tree").std() == 0.0
 
 
 def test_what_cannot_be_is_refused(table: pd.DataFrame) -> None:
@@ -405,14 +420,14 @@ def test_telco_churn_reaches_the_published_figures() -> None:
     p = np.zeros(len(table))
     for k in range(5):
         found = fit_target(
-            table[fold != k], target="churned", kind="classification", features=features, key="customerID", n_folds=2,
-            n_resamples=0, seed=k,
+            table[fold != k], Task("churned", "classification", tuple(features), "customerID"),
+            settings=Settings(n_folds=2, n_resamples=0, seed=k),
         )  # fmt: skip
         assert found.status == selection.CHAMPION
         p[fold == k] = selection.predict(found, table[fold == k])
     y = table["churned"].to_numpy(dtype="float64")
     every = metrics.intervals(y, p, np.arange(len(y)), kind="classification", n_resamples=0, seed=0)
-    areas = [metrics.roc_auc(y[fold == k], p[fold == k]) for k in range(5)]
+    areas = [roc_auc(y[fold == k], p[fold == k]) for k in range(5)]
     print({name: round(value[0], 4) for name, value in every.items()}, round(float(np.mean(areas)), 4))
     assert min(every["roc_auc"][0], np.mean(areas)) >= 0.849
     assert every["average_precision"][0] >= 0.665

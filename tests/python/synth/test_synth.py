@@ -17,7 +17,7 @@ import yaml
 
 from crm_mining.cli import main
 from crm_mining.synth import Parameters, generate
-from crm_mining.synth.faults import KEYS, PERSON_TABLES
+from crm_mining.synth.fault_kinds import KEYS, PERSON_TABLES
 from crm_mining.synth.lifecycle import STATES
 
 ROOT = Path(__file__).parents[3]

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import hyp2f1
 
-from crm_mining.evaluation.binary import evaluate_p_alive
 from crm_mining.value.alive import fit_alive_slope
+from crm_mining.value.evaluation import evaluate_p_alive
 from crm_mining.value.intervals import predictive_intervals
 from crm_mining.value.purchases import expected_orders, fit_purchases, p_alive
 from crm_mining.value.spend import expected_spend, fit_spend
