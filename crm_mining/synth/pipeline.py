@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crm_mining.common.arrays import IntArray
+from crm_mining.common.arrays import FloatArray, IntArray
 from crm_mining.synth.arrays import draw, rank_within
 from crm_mining.synth.calendar import DAY, END
 from crm_mining.synth.catalog import CATEGORIES, Catalog
@@ -84,24 +84,8 @@ def run_pipeline(
     owner = draw(rng, _OWNER_SHARES, n)
     source = draw(rng, _SOURCE_SHARES, n)
     push = np.array(_OWNER_SKILL)[owner] + np.array(_SOURCE_QUALITY)[source]
-    stage = np.zeros(n, dtype=np.int64)
-    at = created_at.copy()
-    steps = [(np.arange(n), np.zeros(n, dtype=np.int64), created_at)]
-    for current, (chance, mean_days) in enumerate(zip(_STEP, _MEAN_DAYS, strict=True)):
-        odds = np.log(chance / (1 - chance)) + push
-        forward = rng.random(n) < 1 / (1 + np.exp(-odds))
-        days = rng.lognormal(np.log(mean_days) - _DAYS_DEVIATION**2 / 2, _DAYS_DEVIATION, n)
-        days *= np.where(forward, 1.0, _LOST_TAKES_LONGER)
-        then = at + (days * DAY).astype(np.int64)
-        moves = (stage == current) & (then <= END)
-        target = np.where(forward, current + 1, LOST_STAGE)
-        moved = np.flatnonzero(moves)
-        stage[moved], at[moved] = target[moved], then[moved]
-        steps.append((moved, target[moved], then[moved]))
-    opportunity, entered, entered_at = (np.concatenate(column) for column in zip(*steps, strict=True))
-    order = np.lexsort((entered_at, opportunity))
-    opportunity, entered, entered_at = opportunity[order], entered[order], entered_at[order]
-    assert int(rank_within(opportunity).max(initial=0)) <= len(STAGES)
+    steps = _walk(rng, created_at, push)
+    stage, at = steps.stage, steps.at
 
     office = goods.category == CATEGORIES.index("Office")
     product = draw(rng, np.where(office, _OFFICE_GOODS, 1.0), n)
@@ -125,7 +109,42 @@ def run_pipeline(
         closed_at=np.where(closed, at, 0),
         owner=owner,
         source=source,
-        step_opportunity=opportunity,
-        step_stage=entered,
-        step_at=entered_at,
+        step_opportunity=steps.opportunity,
+        step_stage=steps.entered,
+        step_at=steps.entered_at,
     )
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Where each opportunity ended and when, and every stage that one entered, by opportunity and time."""
+
+    stage: IntArray
+    at: IntArray
+    opportunity: IntArray
+    entered: IntArray
+    entered_at: IntArray
+
+
+def _walk(rng: np.random.Generator, created_at: IntArray, push: FloatArray) -> _Steps:
+    """Walk the opportunities through the stages, as far as they come by the end; ``push`` is added to the log-odds."""
+    n = len(created_at)
+    stage = np.zeros(n, dtype=np.int64)
+    at = created_at.copy()
+    steps = [(np.arange(n), np.zeros(n, dtype=np.int64), created_at)]
+    for current, (chance, mean_days) in enumerate(zip(_STEP, _MEAN_DAYS, strict=True)):
+        odds = np.log(chance / (1 - chance)) + push
+        forward = rng.random(n) < 1 / (1 + np.exp(-odds))
+        days = rng.lognormal(np.log(mean_days) - _DAYS_DEVIATION**2 / 2, _DAYS_DEVIATION, n)
+        days *= np.where(forward, 1.0, _LOST_TAKES_LONGER)
+        then = at + (days * DAY).astype(np.int64)
+        moves = (stage == current) & (then <= END)
+        target = np.where(forward, current + 1, LOST_STAGE)
+        moved = np.flatnonzero(moves)
+        stage[moved], at[moved] = target[moved], then[moved]
+        steps.append((moved, target[moved], then[moved]))
+    opportunity, entered, entered_at = (np.concatenate(column) for column in zip(*steps, strict=True))
+    order = np.lexsort((entered_at, opportunity))
+    opportunity, entered, entered_at = opportunity[order], entered[order], entered_at[order]
+    assert int(rank_within(opportunity).max(initial=0)) <= len(STAGES)
+    return _Steps(stage, at, opportunity, entered, entered_at)
