@@ -44,7 +44,7 @@ _MORE_PIECES, _ONE_MORE = 0.55, 0.05
 _SHIPPED_DAYS, _PLACED_DAYS = 6, 2
 #: The later order of a sequence: Beta distribution of its place between the first day and the last.
 _FOLLOW_UP = (1.6, 2.6)
-#: Returns come after four days and a Gamma-distributed delay: shape, and scale in days; at most so many pieces.
+#: Returns come after four days and a Gamma-distributed delay: shape, and scale in days; the most pieces.
 _RETURN_AFTER, _RETURN_SHAPE, _RETURN_DAYS, _MOST_RETURNED = 4, 2.0, 4, 3
 _MORE_PRODUCTS = 1.30  # mean of the Poisson number of products beside the first
 _BUNDLE_START = 0.045  # share of orders that begin with all left sides of one bundle
