@@ -104,7 +104,7 @@ def read_tourism(n_series: int | None) -> Split:
 
 
 def make_world(n_series: int | None) -> Split:
-    """Make up the monthly series of a shop: 3 to 10 years, 12 months held out, 1,000 unless told.
+    """Make up the monthly series of a shop: 3 to 10 years, 12 months held out, 1,000 by default.
 
     Seven in ten have a level that drifts, a season and noise that grow with it; one in ten has no season, one in ten a
     jump in its level, and one in ten is rare counts.
@@ -273,7 +273,7 @@ def main() -> None:
         description=__doc__, epilog=HOW_TO_GET_STATSFORECAST, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
-    parser.add_argument("--series", type=int, help="the first so many of each set (world: that many are made up)")
+    parser.add_argument("--series", type=int, help="the first n of each set (world: n are made up)")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--statsforecast-python", type=Path, help="Python of the environment that has statsforecast")
     parser.add_argument("--without-statsforecast", action="store_true", help="measure ours only")

@@ -63,7 +63,7 @@ SHARP_RULES = [
     ["last_name", "birth_date"], ["first_name", "postcode"], ["last_name", "postcode"], ["birth_date", "postcode"],
     ["street", "street_number", "postcode"],
 ]  # fmt: skip
-# On a million records the rules above gave Splink so many pairs that it took half an hour and 20 GiB.
+# On a million records the rules above gave Splink more pairs than it could handle: it took half an hour and 20 GiB.
 MAX_SHARP_RECORDS = 300_000
 SHARPEST_RULES = [
     ["email"], ["phone"], ["mobile"], ["national_id"], ["loyalty_id"],

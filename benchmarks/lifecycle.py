@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--months", type=int, default=36)
     parser.add_argument("--sample-customers", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--draws", type=int, default=0, help="fit so many draws and time nothing")
+    parser.add_argument("--draws", type=int, default=0, help="fit n draws and time nothing")
     arguments = parser.parse_args()
     if arguments.draws > 0:
         seeds = range(arguments.seed, arguments.seed + arguments.draws)

@@ -263,7 +263,7 @@ def main() -> None:
         "--purchases", type=Path, help="file of customer_id, product_id, purchase_date; default: Online Retail II"
     )
     parser.add_argument("--days", type=int, default=30, help="days of each window")
-    parser.add_argument("--days-earlier", type=int, default=0, help="so many of the last days are cut off first")
+    parser.add_argument("--days-earlier", type=int, default=0, help="cut off the last n days first")
     parser.add_argument("--leave-out", action="store_true", help="fit without each ingredient in turn, too")
     parser.add_argument("--implicit-python", type=Path, help="the Python of an environment that has implicit")
     parser.add_argument("--folder", type=Path, help="where the warehouse is left; default: nowhere")

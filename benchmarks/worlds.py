@@ -1,6 +1,6 @@
 """All that is measured, on worlds that nobody looked at: ``benchmarks/worlds.py --seeds 101 102 103``.
 
-Each seed is a world of crm_mining.synth, built by the dbt models as they are and held against its truth.
+Each seed is a world of crm_mining.synth, built by the dbt models as they are and compared with its truth.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def lives(warehouse: Path) -> pd.DataFrame:
 
 
 def segments(warehouse: Path) -> pd.DataFrame:
-    """Say of each clustering how many kept their segment at the last as-of date, and how well needs are told."""
+    """Say of each clustering how many kept their segment at the last as-of date, and how well needs are recognised."""
     with connect(warehouse) as con:
         return con.execute("""
             with last as (

@@ -283,7 +283,7 @@ class _Search:
             progress.update(done)
 
     def _pairs(self) -> tuple[IntArray, IntArray, IntArray]:
-        """Count pairs, of so many first items at a time that a table of their counts fits."""
+        """Count pairs, for as many first items at a time as a table of counts has room for."""
         work = float((self.row_end - np.arange(len(self.item)) - 1).sum())
         if work > _MAX_SECONDS * _PAIRS_PER_SECOND:
             raise SupportTooLowError(

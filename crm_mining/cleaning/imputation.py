@@ -34,7 +34,7 @@ NEVER_FILLED = ("first_name", "middle_name", "last_name", "full_name", "email", 
 MASKINGS = ("at_random", "own_pattern")
 #: Fewer known values than this say nothing about which policy is better.
 MIN_KNOWN = 20
-#: A policy must be better by so many standard errors to be taken instead of a simpler one.
+#: A policy must be better by this many standard errors to be taken instead of a simpler one.
 N_ERRORS = 2
 MASK_SHARE, MAX_MASKED, WANTED_MASKED, MAX_ROUNDS = 0.1, 500, 200, 5
 BATCH_ROWS = 20_000

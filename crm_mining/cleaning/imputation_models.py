@@ -9,7 +9,7 @@ import pandas as pd
 from crm_mining.common.arrays import FloatArray, IntArray
 
 MAX_CATEGORIES, MAX_CLASSES, N_NEIGHBOURS = 30, 50, 10
-#: Models are fitted to at most so many rows; statistics to all of the sample.
+#: Models are fitted to at most this many rows; statistics to all of the sample.
 MODEL_ROWS = 5_000
 
 

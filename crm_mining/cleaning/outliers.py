@@ -2,7 +2,7 @@
 
 An isolation forest (Liu, Ting and Zhou 2008, *Isolation Forest*, ICDM) parts rows at random until each is alone: what
 is alone after few cuts is unusual. How many rows are outliers is not assumed; the scores themselves say it, as those
-far from their median in robust spreads (1.4826 times the median absolute deviation).
+far from their median in robust standard deviations (1.4826 times the median absolute deviation).
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ OUTLIERS = pa.schema(
 
 
 def robust_location(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Median and robust spread of each column.
+    """Median and robust standard deviation of each column.
 
     Parameters
     ----------
@@ -69,16 +69,16 @@ def isolated_rows(relation: duckdb.DuckDBPyRelation, *, spreads: float | str, sa
     relation : relation
         ``source_key``, unique, and any numbers. A number that is unknown counts as the median.
     spreads : float
-        Robust spreads above the median of the scores from which a row is an outlier; positive.
+        Robust standard deviations above the median of the scores from which a row is an outlier; positive.
     sample_rows : int
-        The forest and the medians are learned from at most so many rows, those whose keys have the lowest hashes.
+        The forest and the medians are learned from at most this many rows, those whose keys have the lowest hashes.
 
     Returns
     -------
     Table
         One row per outlier, by key, as in :data:`OUTLIERS`: its score (0 to 1, higher is odder), its distance from the
-        median score in robust spreads, and the measure whose median in its place would lower the score most, with
-        both values.
+        median score in robust standard deviations, and the measure whose median in its place would lower the score
+        most, with both values.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One thread for linear algebra, where figures must not hang on the number of threads."""
+"""One thread for linear algebra, where figures must not depend on the number of threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

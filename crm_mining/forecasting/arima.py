@@ -385,7 +385,7 @@ def fit_exactly(y: FloatArray, found: ArimaFit, x: FloatArray | None = None) -> 
     Returns
     -------
     ArimaFit
-        ``method`` stays ``conditional`` where the exact likelihood has no top that can be used.
+        ``method`` stays ``conditional`` where the exact likelihood has no maximum that can be used.
     """
     from statsmodels.tsa.statespace.sarimax import SARIMAX
 
@@ -409,7 +409,7 @@ def fit_exactly(y: FloatArray, found: ArimaFit, x: FloatArray | None = None) -> 
         if not len(start):
             return replace(found, method=EXACT)
         try:
-            # The conditional fit is near the top: some steps suffice.
+            # The conditional fit is near the maximum: a few steps are enough.
             fitted = model.fit(start, disp=False, maxiter=10, method="lbfgs", cov_type="none")
         except (np.linalg.LinAlgError, ValueError, IndexError):
             return found

@@ -18,7 +18,7 @@ from crm_mining.forecasting.history import MIN_OBSERVATIONS, prepare
 #: Cut-offs of a back-test. Five were better than three on 357 monthly series of the M3 competition (MASE 0.79, with
 #: three 0.81) and on the training part of the tourism set (1.729 and 1.734).
 N_TESTS = 5
-#: Below so many series new processes cost more than they save: each needs some seconds to start.
+#: Below this many series new processes cost more than they save: each needs some seconds to start.
 MIN_PARALLEL = 50
 #: Changes when the same history would be forecast otherwise.
 VERSION = "3"
@@ -91,7 +91,7 @@ def cutoffs(n: int, horizon: int, n_tests: int = N_TESTS) -> list[int]:
 
 
 def fingerprint(series: Series, known: int, horizon: int) -> str:
-    """Hash what the candidates at a cut-off hang on."""
+    """Hash what the candidates at a cut-off depend on."""
     text = f"{VERSION}|{series.period}|{horizon}|{known == len(series.values)}|".encode()
     parts = [series.values[:known]]
     if series.regressors is not None:
@@ -146,7 +146,7 @@ def backtest_all(
     workers : int
         Processes, at least 1. The result is the same whatever their number.
     report : callable
-        Told how many series are done.
+        Called with the number of series done.
 
     Returns
     -------

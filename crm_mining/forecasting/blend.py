@@ -1,4 +1,4 @@
-"""From the forecasts of several models to the one that ships: weighed, held against the naive one, and added up.
+"""From the forecasts of several models to the one that ships: weighed, compared with the naive one, and added up.
 
 All of it, intervals too, learns from back-tests alone: at two or more earlier cut-offs the same models forecast what is
 by now known. A model's weight falls with the fourth power of its error there. Where a figure is to say how good the

@@ -20,13 +20,13 @@ METHODS = (ARIMA, LOG_ARIMA, LOG_SMOOTHING, SMOOTHING, LOG_THETA, THETA, TOTALS,
 #: Methods of one kind: much alike, so that they share one vote.
 KINDS = ((ARIMA, LOG_ARIMA), (LOG_SMOOTHING, SMOOTHING), (LOG_THETA, THETA), (TOTALS,), (PROFILE,), (NAIVE,))
 RULE_OF_THUMB = "rule_of_thumb"
-#: Longer seasons, and those seen less often than so many times, are described by sines and cosines instead of one
+#: Longer seasons, and those seen less often than this, are described by sines and cosines instead of one
 #: effect for each observation.
 MAX_PERIOD, MIN_SEASONS = 24, 4
 MAX_HARMONICS = 3
 #: Logarithms need values above 0; where at most this share is 0, half the smallest other value is added to all.
 MAX_ZERO_SHARE = 0.1
-#: A forecast further outside than so many ranges of the series is none: the model has run away.
+#: A forecast further outside than this many ranges of the series is discarded: the model has diverged.
 MAX_RANGES = 3.0
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from crm_mining.common.arrays import BoolArray, FloatArray
 
-#: Observations that a fit looks at: the last so many, or so many seasons if that is more.
+#: A fit looks at the last observations, this many of them or this many seasons, whichever is more.
 MAX_OBSERVATIONS, MAX_SEASONS = 400, 25
 #: Fewer observations than this (or fewer values other than 0) are no ground for a model.
 MIN_OBSERVATIONS, MIN_NONZERO = 6, 3

@@ -140,7 +140,7 @@ def find_groups(series: Sequence[Series], places: Mapping[str, Place]) -> list[t
 
 
 def shipped_rows(series: Sequence[Series], panel: Panel, shipped: Shipped) -> pd.DataFrame:
-    """Write what ships, its back-tests, and what they are held against as rows.
+    """Write what ships, its back-tests, and what they are compared with as rows.
 
     Returns
     -------

@@ -88,7 +88,7 @@ def candidates_from_tables(
     horizons : mapping
         Frequency (a key of :data:`PERIODS`) to the number of periods to forecast.
     refit : str
-        ``auto``: forecast what is not stored or hangs on other values by now, and try the orders of the last cut-off
+        ``auto``: forecast what is not stored or depends on other values by now, and try the orders of the last cut-off
         before first; ``always``: forecast all of it, from nothing; ``never``: only cut-offs that are not stored for as
         many steps, whatever their values are by now.
     workers : int

@@ -1,4 +1,4 @@
-"""Identity resolution held against the truth, where there is one."""
+"""Identity resolution compared with the truth, where there is one."""
 
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def _metrics(customer: IntArray, person: IntArray) -> dict[str, tuple[float, flo
     np.add.at(by_person, cells["person"].to_numpy(), terms)
     draws = np.random.default_rng(SEED).multinomial(n_persons, np.full(n_persons, 1 / n_persons), size=N_RESAMPLES)
     value = _ratios(by_person.sum(axis=0, keepdims=True))
-    # Not a matrix product: its last digit hangs on where the numbers lie in memory.
+    # Not a matrix product: its last digit depends on where the numbers lie in memory.
     resampled = _ratios(np.column_stack([(draws * column).sum(axis=1) for column in by_person.T]))
     found = {
         name: (float(v[0]), *(float(q) for q in np.quantile(resampled[name], [0.025, 0.975])))

@@ -182,7 +182,7 @@ def _smoothed(levels: IntArray, weights: FloatArray, before: FloatArray) -> Floa
 
 
 def _by_chance(n_levels: int, chance: float) -> FloatArray:
-    """Shares of the levels among unrelated people: whole agreement as told, each partial one three times that."""
+    """Shares of the levels among unrelated people: whole agreement as given, each partial one three times that."""
     shares = np.full(n_levels, min(3 * chance, 0.2))
     shares[-1] = chance
     shares[0] = 1 - shares[1:].sum()

@@ -1,4 +1,4 @@
-"""The decoded life cycle held against the states that a synthetic world really went through."""
+"""The decoded life cycle compared with the states that the persons of a synthetic world really went through."""
 
 from pathlib import Path
 

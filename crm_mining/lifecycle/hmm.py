@@ -12,7 +12,7 @@ from scipy.special import gammaln, softmax
 from crm_mining.common.arrays import FloatArray, IntArray
 
 _MIN_RATE = 1e-6
-#: A month's factor is pulled to 1 as by so many events at the usual rate.
+#: A month's factor is shrunk towards 1, as if this many more events had come at the usual rate.
 _PRIOR_EVENTS = 10.0
 #: Rates of the living states at the start, as factors of the mean rate, spread evenly in logarithms.
 _BUSIEST, _QUIETEST = 4.0, 0.05

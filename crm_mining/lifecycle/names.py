@@ -15,7 +15,8 @@ LIVING = {
     6: ("frequent", "active", "regular", "occasional", "rare", "sporadic"),
 }
 #: The quietest living state is dormant up to this share of the usual rate of orders. The one above it is lapsing when
-#: so many leave it downwards in a month, and fewer upwards; where hardly anybody leaves, few orders are a way of life.
+#: at least this share leave it downwards in a month, and fewer upwards; where hardly anybody leaves, few orders are a
+#: way of life.
 DORMANT_RATE, LAPSING_MOVES = 0.1, 0.05
 MAX_STATES = max(LIVING) + 2
 

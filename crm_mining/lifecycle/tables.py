@@ -32,7 +32,7 @@ def chain_terms(chain: Chain) -> pd.DataFrame:
     ``state_number`` (subject: state), ``transition`` and ``n_transitions`` (from state, to state), ``state_share``
     (state), ``rate`` (state, channel), ``month_factor`` (month, channel), ``bic`` (number of states),
     ``log_likelihood``, ``n_customers``, ``n_steps``. Values are rounded to six digits after the point: the
-    ones beyond hang on where the machine keeps its numbers.
+    digits beyond depend on the machine.
     """
     rows: list[tuple[str, str, str, float]] = []
     for i, state in enumerate(chain.states):
@@ -165,7 +165,7 @@ def fit_from_tables(
     n_states : sequence of int
         Least and greatest number of states.
     sample_customers : int
-        Fitted to at most so many: the first by customer_id, which is a hash and thus as good as random.
+        At most this many are fitted to: the first by customer_id, which is a hash and thus as good as random.
 
     Returns
     -------

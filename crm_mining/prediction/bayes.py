@@ -22,8 +22,8 @@ def categorical_naive_bayes(data: Training) -> Model:
 def gaussian_naive_bayes(data: Training) -> Model:
     """Naive Bayes with a normal density per class for each normalised number, and the shares of the levels.
 
-    The two variances of a number are drawn to their common one: what is 0 for nearly everybody has a variance that
-    hangs on a few, and would outweigh everything else.
+    The two variances of a number are shrunk towards their common one: what is 0 for nearly everybody has a variance
+    that depends on a few rows, and would outweigh everything else.
     """
     terms, x = data.matrix(("normal", "square", "missing", "level"))
     w, _ = bin_evidence(x, data.y)

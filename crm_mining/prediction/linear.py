@@ -135,7 +135,7 @@ def bin_evidence(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
     Returns
     -------
     evidence, error : arrays of shape (k,)
-        Log-odds, drawn to 0 by one row more that is yes as often as all are, and the standard error.
+        Log-odds, shrunk towards 0 by one more row that is yes as often as all are, and the standard error.
     """
     prior = prior_log_odds(y)
     yes, no = x.T @ y + expit(prior), x.T @ (1 - y) + expit(-prior)
@@ -174,7 +174,7 @@ def _logistic(name: str, data: Training, terms: list[str], x: FloatArray) -> Mod
 def _amount(
     name: str, score: str, data: Training, terms: pd.Series, x: FloatArray, w: FloatArray, b: float, alpha: float
 ) -> Model:
-    """Linear model of an amount, with intervals that allow for its unequal spread (sandwich, White 1980)."""
+    """Linear model of an amount, with intervals that allow for unequal variances (sandwich, White 1980)."""
     design = np.column_stack([x, np.ones(len(x))])
     residual = data.y - x @ w - b
     penalty = np.diag(np.append(np.full(x.shape[1], alpha), 0.0))

@@ -122,7 +122,7 @@ Candidate = Callable[[Training], Model]
 def weighted_sum(x: FloatArray, weights: FloatArray) -> FloatArray:
     """Sum up columns times their weights, shape (n,).
 
-    Column by column: in the last digit a matrix product hangs on which other rows there are and where they lie in
+    Column by column: in the last digit a matrix product depends on which other rows there are and where they lie in
     memory, and a customer's score must not.
     """
     total = np.zeros(len(x))

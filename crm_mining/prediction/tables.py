@@ -73,7 +73,7 @@ def fit_from_tables(
     refit : str
         ``auto``, ``always`` or ``never``.
     max_rows : int
-        Above so many rows of a target a sample is taken: of each as-of date the first customers by ``customer_id``,
+        Above this many rows of a target a sample is taken: of each as-of date the first customers by ``customer_id``,
         which is a hash and so as good as random, and of these the same share of each outcome.
 
     Returns
@@ -158,7 +158,7 @@ def score_from_tables(
     def batches() -> Iterator[pa.RecordBatch]:
         progress, done = Progress("customers scored", total), 0
         for day in dates:
-            # Date by date: which rows share a batch may show in a last digit, and must not hang on later dates.
+            # Date by date: which rows share a batch can change a last digit, and must not depend on later dates.
             is_of_day = duckdb.ColumnExpression("as_of_date") == duckdb.ConstantExpression(day)
             fitted = max(known_day for known_day in days if known_day <= day)
             for batch in wanted.filter(is_of_day).order("customer_id").to_arrow_reader(batch_size):

@@ -1,4 +1,4 @@
-"""How good recommendations were: lists of ten held against what customers bought in the window they were made for."""
+"""How good recommendations were: lists of ten compared with what customers bought in the window they were made for."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,6 @@
 """Which products a customer will buy next: candidates in, a probability for each out, learned from earlier windows.
 
-What speaks for a product is counted in SQL, for the current day and for earlier ones, and this module learns how much
+The evidence for a product is counted in SQL, for the current day and for earlier ones, and this module learns how much
 each of it counts: a gradient boosting of trees and a logistic regression of logarithms are fitted to what customers
 bought in the windows before, and a mean of their log-odds ranks the candidates. Trees find which ingredient counts
 for whom; the regression steadies them where there is little data. Both are scikit-learn's and fitted pointwise; what is

@@ -41,7 +41,7 @@ with fault_list as (
     from faults
 ),
 
--- A row without a key can't be told from another: they are counted, table by table.
+-- A row without a key can't be distinguished from another: they are counted, table by table.
 keyless as (
     select source_table, count(*) as n_keyless
     from warehouse.marts.dq_rejected_rows

@@ -89,6 +89,7 @@ def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> Rows:
 
 
 def _content(con: duckdb.DuckDBPyConnection, show: bool) -> dict[str, Any]:
+    """Read everything that the page shows, by the names that its template uses."""
     marts = {
         row["table_name"] for row in _rows(con, "select table_name from duckdb_tables() where schema_name = 'marts'")
     }
@@ -98,44 +99,12 @@ def _content(con: duckdb.DuckDBPyConnection, show: bool) -> dict[str, Any]:
     runs = _rows(con, "select * from marts.dq_runs order by run_number")
     if not runs:
         raise ValueError("marts.dq_runs holds no run; run `make build` first")
-    scores = _rows(con, f"select * from marts.dq_scores_by_table where run_id = {NEWEST} order by all")
-    of_dimensions = {row["dimension"]: row for row in scores if row["source_table"] == "(all)"}
-    dimensions = [name for name in of_dimensions if name not in ("(all)", "truth")]
-    tables = sorted({row["source_table"] for row in scores}, key=lambda name: (name == "(all)", name))
-    columns = _rows(con, f"{_COLUMNS} order by clean_score, source_table, column_name, dimension")
-    risen = sorted(
-        columns,
-        key=lambda row: (
-            row["raw_score"] - row["clean_score"],
-            row["source_table"],
-            row["column_name"],
-            row["dimension"],
-        ),
-    )
-    trend = _rows(
-        con,
-        "select scores.* from marts.dq_scores_by_table as scores "
-        "where scores.source_table = '(all)' and scores.dimension = '(all)' order by run_number",
-    )
-    shown = [name for name in (*dimensions, "(all)", "truth") if name in of_dimensions]
     return {
         "run": runs[-1],
         "n_runs": len(runs),
-        "total": of_dimensions.get("(all)"),
-        "picture": charts.dumbbells(
-            [(name, of_dimensions[name]["raw_score"], of_dimensions[name]["clean_score"]) for name in shown],
-            "Score of the raw and of the clean data, by dimension",
-        ),
-        "dimensions": [*dimensions, "(all)"],
-        "tables": tables,
-        "scores": {(row["source_table"], row["dimension"]): row for row in scores},
-        "trend": None if len(trend) < 2 else charts.lines(
-            [row["raw_score"] for row in trend], [row["clean_score"] for row in trend],
-            [f"run {row['run_number']}, {row['as_of_date']}" for row in trend],
-            "Score of the raw and of the clean data, run by run",
-        ),
-        "worst": [row for row in columns if row["clean_score"] < 1][:N_LISTED],
-        "risen": [row for row in risen if row["clean_score"] > row["raw_score"]][:N_LISTED],
+        **_scorecard(con),
+        "trend": _trend(con),
+        **_columns(con),
         "anomalies": _rows(
             con,
             f"select * from marts.dq_anomalies where run_id = {NEWEST} order by abs(deviations) desc, anomaly_id",
@@ -148,7 +117,59 @@ def _content(con: duckdb.DuckDBPyConnection, show: bool) -> dict[str, Any]:
         "rejects": _rejects(con, show),
         "issues": _issues(con, show) if "dq_issues" in marts else None,
         "show_personal_data": show,
-    }  # fmt: skip
+    }
+
+
+def _scorecard(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Scores of the newest run by table and dimension, with a picture of those of all tables together."""
+    scores = _rows(con, f"select * from marts.dq_scores_by_table where run_id = {NEWEST} order by all")
+    of_all = {row["dimension"]: row for row in scores if row["source_table"] == "(all)"}
+    dimensions = [name for name in of_all if name not in ("(all)", "truth")]
+    shown = [name for name in (*dimensions, "(all)", "truth") if name in of_all]
+    return {
+        "total": of_all.get("(all)"),
+        "picture": charts.dumbbells(
+            [(name, of_all[name]["raw_score"], of_all[name]["clean_score"]) for name in shown],
+            "Score of the raw and of the clean data, by dimension",
+        ),
+        "dimensions": [*dimensions, "(all)"],
+        "tables": sorted({row["source_table"] for row in scores}, key=lambda name: (name == "(all)", name)),
+        "scores": {(row["source_table"], row["dimension"]): row for row in scores},
+    }
+
+
+def _trend(con: duckdb.DuckDBPyConnection) -> Any:
+    """Picture of the scores of all runs; None while there is one."""
+    runs = _rows(
+        con,
+        "select scores.* from marts.dq_scores_by_table as scores "
+        "where scores.source_table = '(all)' and scores.dimension = '(all)' order by run_number",
+    )
+    if len(runs) < 2:
+        return None
+    return charts.lines(
+        [row["raw_score"] for row in runs], [row["clean_score"] for row in runs],
+        [f"run {row['run_number']}, {row['as_of_date']}" for row in runs],
+        "Score of the raw and of the clean data, run by run",
+    )  # fmt: skip
+
+
+def _columns(con: duckdb.DuckDBPyConnection) -> dict[str, Rows]:
+    """Columns with the worst scores, and those that cleaning improved most."""
+    columns = _rows(con, f"{_COLUMNS} order by clean_score, source_table, column_name, dimension")
+    risen = sorted(
+        columns,
+        key=lambda row: (
+            row["raw_score"] - row["clean_score"],
+            row["source_table"],
+            row["column_name"],
+            row["dimension"],
+        ),
+    )
+    return {
+        "worst": [row for row in columns if row["clean_score"] < 1][:N_LISTED],
+        "risen": [row for row in risen if row["clean_score"] > row["raw_score"]][:N_LISTED],
+    }
 
 
 def _shown(con: duckdb.DuckDBPyConnection, mart: str, show: bool) -> str:

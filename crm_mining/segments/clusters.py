@@ -26,7 +26,7 @@ from crm_mining.common.threads import one_thread
 #: fitted (found anew, nothing to go on from), kept (went on from the last centroids), changed (found anew: the
 #: structure has changed), too_few and constant (one segment of all).
 FITTED, KEPT, CHANGED, TOO_FEW, CONSTANT = "fitted", "kept", "changed", "too_few", "constant"
-#: Below so many customers for each cluster nothing is cut.
+#: With fewer customers than this for each cluster there is one segment of all.
 MIN_CUSTOMERS_PER_SEGMENT = 10
 #: A cluster with a smaller share has emptied.
 MIN_SHARE = 0.005

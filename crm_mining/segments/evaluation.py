@@ -1,4 +1,4 @@
-"""How still the segments hold and, where it is known, how well needs are told."""
+"""How stable the segments are and, where the truth is known, how well they recognise needs."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -30,7 +30,7 @@ def evaluate_segments(
     record_persons: Path | None = None,
     persons: Path | None = None,
 ) -> pd.DataFrame:
-    """Measure how many customers keep their segment and how well needs are told.
+    """Measure how many customers keep their segment and how well needs are recognised.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def evaluate_segments(
         One row per model, target, split and metric, with the columns of
         :data:`crm_mining.evaluation.metric_table.METRIC_COLUMNS`. For each as-of date after the first ``share_kept``:
         of the customers of both dates, how many have the segment of the date before; its baseline is what they would
-        have kept under that date's own centroids, left where they were: so many have not changed themselves.
+        have kept under that date's own centroids, left where they were: the share who have not changed themselves.
         ``baseline_naive_refit`` clusters anew, with another seed, and takes labels as they come. For needs at the last
         date ``adjusted_rand_index`` with the planted groups; the baseline groups by the category bought most. 95 %
         intervals by resampling customers.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from crm_mining.segments.clusters import Segments
 
-#: From so many standard deviations on a feature marks a segment.
+#: A feature marks a segment from this many standard deviations on.
 MARK = 0.4
 
 

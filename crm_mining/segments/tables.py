@@ -53,7 +53,7 @@ def fit_from_tables(
     k_range, min_stability
         As in :func:`find_segments`.
     sample_customers : int
-        Clusters are found on at most so many: the first by customer_id, a hash.
+        Clusters are found on at most this many: the first by customer_id, a hash.
 
     Returns
     -------

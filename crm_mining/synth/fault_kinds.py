@@ -43,7 +43,7 @@ class Fault:
     spoil: Spoiler | None  # None empties the cell
     expected: str = "repair"
     by_value: bool = False  # whether cells with large (or, for satisfaction, small) numbers are the likelier ones
-    minimum: int = 0  # at least so many in a world of the usual fault rate
+    minimum: int = 0  # number at least in a world of the usual fault rate
 
 
 def _domain_typo(rng: np.random.Generator, value: str) -> str | None:

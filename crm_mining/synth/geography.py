@@ -66,7 +66,7 @@ RATES_TO_EUR = {
 }
 #: Postcodes of a city: as many draws for each of its prefixes, equal ones counted once.
 _POSTCODE_DRAWS = 8
-#: Large cities have more people than a plain Zipf law of so few would give them; the street of a person is nearly even.
+#: Zipf laws: the largest cities are not as far apart as a plain law has it, and streets are nearly even.
 _CITY_LAW = {"flat_head": 2.0, "exponent": 0.8}
 _STREET_LAW = {"flat_head": 8.0, "exponent": 0.7}
 

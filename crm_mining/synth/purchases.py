@@ -31,8 +31,21 @@ from crm_mining.synth.people import NEVER, People, currency_of
 
 CHANNELS = ("web", "app", "store", "phone")
 STATUSES = ("placed", "shipped", "delivered", "cancelled")
-GUEST_SHARE = 0.03
+GUEST_SHARE = 0.03  # of all orders
 _CANCELLED = 0.02
+#: Who opens an account to buy does so within this many seconds.
+_FIRST_PURCHASE = (60, 1800)
+#: Orders by the customer's favourite channel; the channels of the others (web, app, store, phone).
+_BY_FAVOURITE, _OTHER_CHANNELS = 0.78, (0.6, 0.2, 0.12, 0.08)
+_GUEST_USES_PROMOTION = 0.25
+#: Pieces of a line beside the first: mean of a Poisson number for consumables, and how often one more of anything.
+_MORE_PIECES, _ONE_MORE = 0.55, 0.05
+#: Days before the end in which orders are still on their way, and still open.
+_SHIPPED_DAYS, _PLACED_DAYS = 6, 2
+#: The later order of a sequence: Beta distribution of its place between the first day and the last.
+_FOLLOW_UP = (1.6, 2.6)
+#: Returns come after four days and a Gamma-distributed delay: shape, and scale in days; the most pieces.
+_RETURN_AFTER, _RETURN_SHAPE, _RETURN_DAYS, _MOST_RETURNED = 4, 2.0, 4, 3
 _MORE_PRODUCTS = 1.30  # mean of the Poisson number of products beside the first
 _BUNDLE_START = 0.045  # share of orders that begin with all left sides of one bundle
 _RETURN_BY_CATEGORY = (0.03, 0.03, 0.02, 0.04, 0.02, 0.06, 0.05, 0.10)
@@ -108,7 +121,7 @@ def place_orders(rng: np.random.Generator, people: People, lives: Lives, day_wei
     latest = START + FIRST_DAY_OF_MONTH[month + 1] * DAY - 1
     at = draw_instants(rng, day_weight, earliest, latest)
     opens = (month == joined_month[person]) & lives.first_order[person] & (rank == 0)
-    at = np.where(opens, np.minimum(earliest + rng.integers(60, 1800, len(at)), latest), at)
+    at = np.where(opens, np.minimum(earliest + rng.integers(*_FIRST_PURCHASE, len(at)), latest), at)
     n = len(person)
     return Placements(person.astype(np.int64), at, np.full(n, -1), rank < tickets, np.full(n, NO_PROMOTION))
 
@@ -176,7 +189,7 @@ def _follow_ups(
         origin = lines[0][lines[1] == rule.antecedent[0]]
         origin = origin[placed.person[origin] >= 0]
         origin = origin[rng.random(len(origin)) < rule.probability]
-        delay = DAY + (rng.beta(1.6, 2.6, len(origin)) * (rule.within_days - 1.5) * DAY).astype(np.int64)
+        delay = DAY + (rng.beta(*_FOLLOW_UP, len(origin)) * (rule.within_days - 1.5) * DAY).astype(np.int64)
         at = placed.at[origin] + delay
         fits = (at < ends_at[placed.person[origin]]) & (at <= END)
         n = int(fits.sum())
@@ -247,18 +260,20 @@ def make_orders(
     country = np.where(known, people.country[who], draw(rng, [spec.share for spec in COUNTRIES], n))
     currency = currency_of(country)
     favourite = np.where(known, people.channel[who], 0)
-    channel = np.where(rng.random(n) < 0.78, favourite, draw(rng, (0.6, 0.2, 0.12, 0.08), n))
-    promotion = _promotions_used(rng, placed, np.where(known, people.deal_prone[who], 0.25), promotions)
+    channel = np.where(rng.random(n) < _BY_FAVOURITE, favourite, draw(rng, _OTHER_CHANNELS, n))
+    promotion = _promotions_used(
+        rng, placed, np.where(known, people.deal_prone[who], _GUEST_USES_PROMOTION), promotions
+    )
     discount = np.array([*(item.discount for item in promotions), 0.0])[promotion]
 
-    usual = 1 + rng.poisson(0.55 * goods.consumable[product]) + (rng.random(len(product)) < 0.05)
+    usual = 1 + rng.poisson(_MORE_PIECES * goods.consumable[product]) + (rng.random(len(product)) < _ONE_MORE)
     unit = goods.unit_cents[product, year_of(placed.at)[order], currency[order]]
     line_discount = np.rint(usual * unit * discount[order]).astype(np.int64)
     status = np.full(n, STATUSES.index("delivered"))
     status[rng.random(n) < _CANCELLED] = STATUSES.index("cancelled")
-    recent = (status == 2) & (placed.at > END - 6 * DAY)
+    recent = (status == 2) & (placed.at > END - _SHIPPED_DAYS * DAY)
     status[recent] = 1
-    status[(status == 1) & (placed.at > END - 2 * DAY)] = 0
+    status[(status == 1) & (placed.at > END - _PLACED_DAYS * DAY)] = 0
 
     sale = {
         "person": placed.person, "at": placed.at, "currency": currency, "channel": channel, "status": status,
@@ -289,13 +304,13 @@ def _with_returns(
     origin, product = sold["order"], sold["product"]
     chance = np.array(_RETURN_BY_CATEGORY)[goods.category[product]]
     given_back = (rng.random(len(origin)) < chance) & (sold["discount"] == 0) & (sale["status"][origin] == 2)
-    at = (sale["at"] + 4 * DAY + rng.gamma(2.0, 4 * DAY, n)).astype(np.int64)
+    at = (sale["at"] + _RETURN_AFTER * DAY + rng.gamma(_RETURN_SHAPE, _RETURN_DAYS * DAY, n)).astype(np.int64)
     limit = np.where(sale["person"] >= 0, ends_at[np.maximum(sale["person"], 0)], NEVER)
     given_back &= ((at < limit) & (at <= END) & (sale["person"] >= 0))[origin]
     lines = np.flatnonzero(given_back)
     returned = np.unique(origin[lines])
     position = np.searchsorted(returned, origin[lines])
-    back = np.minimum(1 + rng.integers(0, 3, len(lines)), sold["quantity"][lines])
+    back = np.minimum(1 + rng.integers(0, _MOST_RETURNED, len(lines)), sold["quantity"][lines])
 
     joined = {name: np.concatenate([values, values[returned]]) for name, values in sale.items()}
     joined["at"][n:] = at[returned]

@@ -21,8 +21,11 @@ KEY_COLUMN = {
     "support.requesters": "requester_id",
     "marketing.subscribers": "subscriber_id",
 }
+#: Shares of persons with a second record; of records with the short form of the first name, and of second ones with it;
+#: of records that were touched again later. Shares in the tables below are of fields that are filled.
 _TWICE = {"crm.contacts": 0.05, "shop.customers": 0.045, "support.requesters": 0.07, "marketing.subscribers": 0.045}
 _NICKNAME = {"crm.contacts": 0.08, "shop.customers": 0.20, "support.requesters": 0.35, "marketing.subscribers": 0.28}
+_NICKNAME_IF_SECOND = 0.4
 _UPDATED = {"crm.contacts": 0.50, "shop.customers": 0.40, "support.requesters": 0.15, "marketing.subscribers": 0.25}
 
 
@@ -96,7 +99,7 @@ def make_records(
     updated = np.where(
         rng.random(n) < _UPDATED[system], created + (rng.random(n) * (END - created)).astype(np.int64), created
     )
-    uses_nickname = rng.random(n) < np.where(is_second, 0.4, _NICKNAME[system])
+    uses_nickname = rng.random(n) < np.where(is_second, _NICKNAME_IF_SECOND, _NICKNAME[system])
     order = np.lexsort((everyone, created))
     return Records(
         system, first_key + np.arange(n, dtype=np.int64), everyone[order], created[order], updated[order],

@@ -60,6 +60,7 @@ _LARGEST = 20_000_000
 _HAS_ACCOUNT, _SUBSCRIBES, _IN_CRM = 0.88, (0.60, 0.45), (0.72, 0.40)
 #: Subscribers: who subscribes on joining, the mean delay of the others in days, and who consents.
 _SUBSCRIBES_AT_ONCE, _SUBSCRIBES_LATER, _CONSENTS = 0.6, 40, 0.90
+_WITHDRAWS_AFTER = 2200  # mean days
 #: Contacts of the CRM: mean delay in days, and who is entered later than they joined.
 _CONTACT_LATER, _CONTACT_IS_LATER = 30, 0.7
 #: Chance to open a message by effect group, and how far customers differ.
@@ -325,7 +326,7 @@ def _raw_tables(
 def _withdrawals(rng: np.random.Generator, subscribed_at: IntArray) -> IntArray:
     """Draw when each subscriber withdraws the consent, `NEVER` for most."""
     n = len(subscribed_at)
-    at = subscribed_at + (rng.exponential(2200, n) * DAY).astype(np.int64) + DAY
+    at = subscribed_at + (rng.exponential(_WITHDRAWS_AFTER, n) * DAY).astype(np.int64) + DAY
     return np.where((subscribed_at < NEVER) & (at <= END), at, NEVER)
 
 

@@ -59,9 +59,10 @@ def fit_alive_slope(
     log_stay = np.log(fit.parameters["alpha"] + ages) - np.log(fit.parameters["alpha"] + ages + horizon)
     buying = -np.expm1((fit.parameters["r"] + n_orders) * log_stay)
     alive = p_alive(x, t_x, age, fit.parameters, model=model)
-    # Under BG/NBD who bought once is alive by assumption, and tells nothing.
-    told = (alive < 1) & (alive > 0) & (counts > 0)
-    odds, buying, bought, counts = logit(alive[told]), buying[told], bought[told], counts[told]
+    # Under BG/NBD who bought once is alive by assumption, which is not informative.
+    informative = (alive < 1) & (alive > 0) & (counts > 0)
+    odds, buying = logit(alive[informative]), buying[informative]
+    bought, counts = bought[informative], counts[informative]
 
     def loss(slope: float) -> float:
         p = np.clip(expit(slope * odds) * buying, 1e-300, 1 - 1e-12)

@@ -1,4 +1,4 @@
-"""Customer value held against what happened afterwards and, where it is known, against who was still a customer."""
+"""Customer value compared with what happened afterwards and, where it is known, with who was still a customer."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -143,7 +143,7 @@ def measure(expected: FloatArray, actual: FloatArray, is_covered: FloatArray | N
     n = len(actual)
     counts = (np.bincount(draw.integers(0, n, n), minlength=n) for _ in range(N_RESAMPLES))
     value = _from_sums(terms.sum(axis=0, keepdims=True))
-    # Not a matrix product: its last digit hangs on where the numbers lie in memory.
+    # Not a matrix product: its last digit depends on where the numbers lie in memory.
     columns = np.ascontiguousarray(terms.T)
     resampled = _from_sums(np.array([(columns * count).sum(axis=1) for count in counts]))
     rows = []
@@ -157,21 +157,21 @@ def measure(expected: FloatArray, actual: FloatArray, is_covered: FloatArray | N
 def _from_sums(sums: FloatArray) -> dict[str, FloatArray]:
     """Metrics from the sums, shape (m, 11), of the terms in :func:`measure`; NaN where one is not defined."""
     n, absolute, squared, e, a, ee, aa, ea, expected, actual, covered = sums.T
-    spread = np.maximum(n * ee - e * e, 0.0) * np.maximum(n * aa - a * a, 0.0)
+    variance = np.maximum(n * ee - e * e, 0.0) * np.maximum(n * aa - a * a, 0.0)
     undefined = np.full(len(n), np.nan)
-    # Rounding leaves a constant with a spread of almost nothing.
-    is_spread = spread > 1e-12 * np.maximum(n**4, 1.0) * 1e-6
+    # Rounding leaves a constant with a variance of almost nothing.
+    is_varied = variance > 1e-12 * np.maximum(n**4, 1.0) * 1e-6
     return {
         "mae": absolute / n,
         "rmse": np.sqrt(squared / n),
-        "correlation": np.divide(n * ea - e * a, np.sqrt(spread), out=undefined.copy(), where=is_spread),
+        "correlation": np.divide(n * ea - e * a, np.sqrt(variance), out=undefined.copy(), where=is_varied),
         "ratio_to_actual": np.divide(expected, actual, out=undefined.copy(), where=actual > 0),
         "interval_coverage": covered / n,
     }
 
 
 def evaluate_p_alive(alive: npt.ArrayLike, is_alive: npt.ArrayLike, baseline: npt.ArrayLike) -> pd.DataFrame:
-    """Hold p_alive against the truth.
+    """Compare p_alive with the truth.
 
     Parameters
     ----------

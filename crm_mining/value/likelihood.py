@@ -65,7 +65,7 @@ def maximise(
     bounds: Sequence[tuple[float, float]],
     n_customers: float,
 ) -> _Maximum:
-    """Climb from each start; take the highest top and judge it."""
+    """Climb from each start; take the highest maximum and judge it."""
 
     def loss(log_parameters: FloatArray) -> tuple[float, FloatArray]:
         value, gradient = likelihood(log_parameters)
@@ -73,19 +73,19 @@ def maximise(
 
     log_bounds = [(float(np.log(low)), float(np.log(high))) for low, high in bounds]
     options = {"maxiter": 1000, "maxfun": 2000, "ftol": 1e-15, "gtol": 1e-9, "maxls": 50}
-    tops = [minimize(loss, np.log(s), jac=True, method="L-BFGS-B", bounds=log_bounds, options=options) for s in starts]
-    tops = [top for top in tops if np.isfinite(top.fun) and np.all(np.isfinite(top.x))]
-    if not tops:
+    found = [minimize(loss, np.log(s), jac=True, method="L-BFGS-B", bounds=log_bounds, options=options) for s in starts]
+    found = [end for end in found if np.isfinite(end.fun) and np.all(np.isfinite(end.x))]
+    if not found:
         nothing = np.full(len(bounds), np.nan)
         return _Maximum(nothing, nothing, nothing, np.nan, NOT_CONVERGED)
-    # Tops as good as the best are one top; the earliest start that found it counts.
-    best_value = min(top.fun for top in tops)
-    best = next(top for top in tops if top.fun <= best_value + 1e-12)
+    # Maxima as good as the best are one; the earliest start that found it counts.
+    best_value = min(end.fun for end in found)
+    best = next(end for end in found if end.fun <= best_value + 1e-12)
     log_best = np.asarray(best.x, dtype="float64")
     low, high = np.array(log_bounds).T
     is_at_bound = (log_best <= low + 1e-6) | (log_best >= high - 1e-6)
     slope = np.where(is_at_bound, 0.0, loss(log_best)[1])
-    # The line search may end on rounding errors (success is False) at the very top; the slope tells.
+    # The line search may end on rounding errors (success is False) at the very maximum; the slope decides.
     status = NOT_CONVERGED if np.abs(slope).max() > 1e-4 else AT_BOUND if is_at_bound.any() else CONVERGED
     error = _standard_errors(loss, log_best, n_customers, ~is_at_bound)
     return _Maximum(
@@ -98,7 +98,7 @@ def maximise(
 
 
 def _standard_errors(loss: Likelihood, at: FloatArray, n_customers: float, is_free: BoolArray) -> FloatArray:
-    """Find the standard errors of the log-parameters from the curvature of the likelihood; NaN where it isn't a top."""
+    """Find the standard errors of the log-parameters from the curvature of the likelihood; NaN off a maximum."""
     error = np.full(len(at), np.nan)
     free = np.flatnonzero(is_free)
     if len(free) == 0:
@@ -123,10 +123,10 @@ def value_at(likelihood: Likelihood, parameters: Mapping[str, float]) -> float:
     return float(likelihood(np.log(list(parameters.values())))[0])
 
 
-def as_fit(model: str, top: _Maximum, unit: FloatArray, log_likelihood: float, n_customers: float) -> Fit:
+def as_fit(model: str, maximum: _Maximum, unit: FloatArray, log_likelihood: float, n_customers: float) -> Fit:
     """Name the parameters at the maximum, each times its unit."""
     names = list(RANGES[model])
-    low, value, high = top.low * unit, top.parameters * unit, top.high * unit
+    low, value, high = maximum.low * unit, maximum.parameters * unit, maximum.high * unit
     ends = {name: (float(low[i]), float(high[i])) for i, name in enumerate(names)}
     values = {name: float(value[i]) for i, name in enumerate(names)}
-    return Fit(model, values, ends, log_likelihood, int(n_customers), MAXIMUM_LIKELIHOOD, top.status)
+    return Fit(model, values, ends, log_likelihood, int(n_customers), MAXIMUM_LIKELIHOOD, maximum.status)

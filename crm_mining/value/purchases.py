@@ -108,7 +108,7 @@ def fit_purchases(
 def _purchase_likelihood(x: FloatArray, t_x: FloatArray, age: FloatArray, n: FloatArray, model: str) -> Likelihood:
     """Log-likelihood and its gradient in the logarithms of ``r, alpha, a, b`` (Fader, Hardie & Lee 2005, eq. 6).
 
-    What hangs on ``x`` alone is computed once for each ``x``.
+    What depends on ``x`` alone is computed once for each ``x``.
     """
     values, which = np.unique(x, return_inverse=True)
     n_values = np.bincount(which, weights=n)
@@ -207,7 +207,7 @@ def expected_orders(
     *,
     model: str = BG,
 ) -> FloatArray:
-    """Expect so many purchases in the time that follows.
+    """Give the expected number of purchases in the time that follows.
 
     With probability ``p`` of leaving after each purchase and rate ``l``, who is alive buys ``(1 - exp(-l p t)) / p``
     times in ``t``. The mean over the Gamma distribution of ``l`` is closed; that over the Beta distribution of ``p`` is
@@ -256,16 +256,16 @@ def _beta_nodes(a: float, b: FloatArray) -> tuple[FloatArray, FloatArray]:
     def log_density(z: FloatArray) -> FloatArray:
         return np.asarray(a * z - (a + b.reshape(-1, *[1] * (z.ndim - 1))) * np.logaddexp(0, z), dtype="float64")
 
-    top = log_density(peak)
+    peak_density = log_density(peak)
     reach = []
     for side in (-1.0, 1.0):
         near, far = np.zeros(len(b)), np.full(len(b), 40.0)
         for _ in range(60):
             middle = (near + far) / 2
-            is_inside = log_density(peak + side * width * np.sinh(middle)) > top - 40
+            is_inside = log_density(peak + side * width * np.sinh(middle)) > peak_density - 40
             near, far = np.where(is_inside, middle, near), np.where(is_inside, far, middle)
         reach.append(side * far)
     s = reach[0][:, None] + (reach[1] - reach[0])[:, None] * np.linspace(0, 1, _N_NODES)
     z = peak[:, None] + width[:, None] * np.sinh(s)
-    weight = np.exp(log_density(z) - top[:, None]) * np.cosh(s)
+    weight = np.exp(log_density(z) - peak_density[:, None]) * np.cosh(s)
     return np.maximum(expit(z), 1e-200), weight / weight.sum(axis=1, keepdims=True)

@@ -101,7 +101,7 @@ def _spend_likelihood(x: FloatArray, amount: FloatArray, n: FloatArray) -> Likel
 
 
 def expected_spend(x: npt.ArrayLike, mean_amount: npt.ArrayLike, parameters: Mapping[str, float]) -> FloatArray:
-    """Expect so much of a purchase (Fader & Hardie 2013, eq. 5).
+    """Give the expected amount of a purchase (Fader & Hardie 2013, eq. 5).
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ from crm_mining.value.vocabulary import (
     TOO_FEW,
 )
 
-#: How sure p_alive may be is learned from who bought in so many days up to the as-of date; int_customer_purchases says
+#: How sure p_alive may be is learned from who bought in the last days up to the as-of date; int_customer_purchases says
 #: how the customers stood before them. On five worlds of crm_mining.synth 90 days do as well, but vary more.
 CALIBRATION_DAYS = 180
 ALIVE_SLOPE = "alive_slope"

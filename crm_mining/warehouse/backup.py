@@ -118,7 +118,7 @@ def verify(folder: Path, name: str) -> int:
     Raises
     ------
     BackupError
-        When anything is not as the manifest says; what and where is told, and nothing is changed.
+        When anything is not as the manifest says; the message names what and where, and nothing is changed.
     """
     with _scratch(folder) as staged:
         return _restore_to(folder, name, staged / _CONTENT, encryption=keys.needed(keys.BACKUP_KEY, "a backup"))
@@ -313,7 +313,7 @@ def _sync(folder: Path) -> None:
 
 
 def describe(folder: Path, name: str) -> str:
-    """Say in one line what a backup holds, or why it can't be told."""
+    """Say in one line what a backup holds, or why that is not known."""
     try:
         tables = manifest_of(folder, name)["tables"]
     except BackupError as error:

@@ -111,7 +111,7 @@ def before_build(
     encryption : str, optional
         Key of the warehouse.
     say : callable
-        Told how many were forgotten.
+        Called with a message on how many were forgotten.
 
     Returns
     -------

@@ -42,7 +42,7 @@ class Lock:
         when_locked : str
             ``wait`` for the holder to end, or ``end`` at once.
         say : callable
-            Told who holds it, at the beginning of the wait and every minute.
+            Called with a message on who holds it, at the beginning of the wait and every minute.
 
         Raises
         ------

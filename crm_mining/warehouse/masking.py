@@ -15,10 +15,10 @@ _ADDRESS = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+[.][A-Za-z]{2,}"
 _NUMBER = r"^([+]|00)[1-9][0-9 ()/.-]{7,17}$|^[(]?0[1-9][0-9]*[ )/-][0-9 /-]{4,14}$"
 #: What somebody typed into the field for names counts as one only when it is of letters.
 _NAME_WORD = r"\p{L}[\p{L}\p{M}.''-]*"
-#: So many of a column's different values must be names before it looks like one of names …
+#: A column looks like one of names when at least this share of its different values are names …
 _NAMES_SHARE = 0.3
 _NAMES_LEAST = 5
-#: … and so many rows of a table are looked at.
+#: … among the first rows of the table, this many.
 _ROWS_LOOKED_AT = 200_000
 _ROWS_OF_NAMES = 2_000
 

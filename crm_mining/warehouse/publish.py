@@ -43,7 +43,7 @@ class Run:
 
 
 def content_hash(con: duckdb.DuckDBPyConnection, table: str) -> tuple[int, str]:
-    """Count the rows of a table and give a hash of its content that does not hang on their order.
+    """Count the rows of a table and give a hash of its content that does not depend on their order.
 
     Parameters
     ----------
@@ -101,11 +101,11 @@ def publish(
     run : Run
         What was built.
     keep : int
-        So many generations stay, this one included; it alone when somebody was forgotten since the last.
+        Number of generations that stay, this one included; it alone when somebody was forgotten since the last.
     in_clear : bool
         Write the marts unmasked, too, into a file encrypted with ``CRM_PUBLISH_KEY``.
     say : callable
-        Told what is done.
+        Called with a message on what is done.
 
     Returns
     -------

@@ -66,7 +66,7 @@ def run_to_the_end(script: str, file: Path, *arguments: str) -> float:
 
 
 def kill_at(script: str, file: Path, after: float, *arguments: str) -> None:
-    """Kill a script, and all that it started, so many seconds after its start-up."""
+    """Kill a script, and all that it started, n seconds after its start-up."""
     process = start(script, file, *arguments)
     assert process.stdout is not None
     process.stdout.readline()
@@ -84,7 +84,7 @@ def seen_by_readers(folder: Path, n_tables: int | None = None) -> tuple[int, dic
     folder : Path
         The folder `publish`.
     n_tables : int, optional
-        So many tables, drawn at random, are looked at instead of all.
+        Number of tables, drawn at random, that are looked at instead of all.
 
     Returns
     -------

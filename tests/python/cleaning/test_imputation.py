@@ -15,7 +15,7 @@ AUTO = {"policy": "auto", "group_by": None, "constant": None}
 
 
 def _people(n: int, rng: np.random.Generator, lacking: float = 0.2) -> Sample:
-    """Incomes that hang on age and country and are lacking mostly among the old."""
+    """Incomes that depend on age and country and are lacking mostly among the old."""
     age = rng.integers(18, 80, n).astype(float)
     country = rng.choice(["DE", "PL", "SE"], n)
     income = np.round(20000 * np.select([country == "DE", country == "PL"], [2.0, 1.0], 3.0) * (1 + age / 100), -2)

@@ -25,7 +25,7 @@ def ids(n: int) -> list[str]:
 
 
 def table_of_records(names: Sequence[str], created: Sequence[str | None] | None = None) -> pd.DataFrame:
-    """Make records, the first the oldest unless told otherwise."""
+    """Make records, the first one the oldest by default."""
     dates = pd.to_datetime(list(created)) if created else pd.date_range("2024-01-01", periods=len(names), freq="D")
     return pd.DataFrame(
         {"record_id": pd.Series(names, dtype="str"), "created_at": pd.Series(dates), "birth_date": None}

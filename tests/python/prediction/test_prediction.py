@@ -273,7 +273,7 @@ def test_shuffled_labels_score_chance_and_leave_the_baseline(table: pd.DataFrame
 
 
 def answers(n: int, *, seed: int) -> pd.DataFrame:
-    """Simulate a bank's telephone campaign, whose answers hang on what goes together with what."""
+    """Simulate a bank's telephone campaign, whose answers depend on interactions of the features."""
     rng = np.random.default_rng(seed)
     table = pd.DataFrame(
         {

@@ -195,8 +195,8 @@ def test_one_customer_makes_no_segments_and_a_status_says_so(
     build = _only(built, one_row_of_each, request)
     assert build.query("select distinct status from marts.lifecycle_terms") == [("too_few",)]
     assert build.query("select distinct status from marts.segment_terms") == [("too_few",)]
-    told = build.query("select behaviour_status, behaviour_segment_name from marts.customer_segments where has_bought")
-    assert set(told) == {("too_few", "all buyers")}
+    found = build.query("select behaviour_status, behaviour_segment_name from marts.customer_segments where has_bought")
+    assert set(found) == {("too_few", "all buyers")}
     n_customers = build.query("select count(*) from marts.dim_customers")
     assert build.query("select count(*) from marts.customer_360 where state_summary is not null") == n_customers
 

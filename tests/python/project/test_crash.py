@@ -217,7 +217,7 @@ class World:
         return time.monotonic() - begun
 
     def kill(self, after: float, *selection: str) -> None:
-        """Kill a build, and all that it started, so many seconds after its start."""
+        """Kill a build, and all that it started, n seconds after its start."""
         process = self.start(*selection)
         time.sleep(after)
         if process.poll() is None:
@@ -225,7 +225,7 @@ class World:
         process.communicate()
 
     def published(self) -> dict[str, str]:
-        """Give what readers see, held against its log."""
+        """Give what readers see, compared with its log."""
         return seen_by_readers(self.raw.parent / "publish")[1]
 
     def accepted(self) -> set[tuple[str, ...]]:

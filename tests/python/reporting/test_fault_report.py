@@ -1,4 +1,4 @@
-"""The cleaning, held against the known faults of the sample and of a world nobody looked at while it was written."""
+"""The cleaning, compared with the known faults of the sample and of a world nobody looked at while it was written."""
 
 from pathlib import Path
 

@@ -64,7 +64,7 @@ def test_features_that_come_and_go_are_a_changed_structure(first: Segments) -> N
     other = find_segments(draw(seed=2), ("amount", "pace", "breadth"), first)
     assert other.status == "changed"
     assert len(other.keys) == 4
-    assert set(other.keys.tolist()) & set(first.keys.tolist())  # told by what both go by
+    assert set(other.keys.tolist()) & set(first.keys.tolist())  # matched by the features that both use
     strange = find_segments(draw(seed=2)[:, :2], ("breadth", "depth"), first)
     assert strange.status == "changed"
     assert not set(strange.keys.tolist()) & set(first.keys.tolist())

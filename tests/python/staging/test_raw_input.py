@@ -1,4 +1,4 @@
-"""Raw files as they really come: what can be read is read, what can't is told or rejected, and nothing is lost."""
+"""Raw files as they really come: what can be read is read, what can't is reported or rejected, and nothing is lost."""
 
 import shutil
 from pathlib import Path

@@ -282,7 +282,7 @@ def month_by_month(n: int, rate: float, *, has_moods: bool) -> tuple[pd.DataFram
 
 
 def test_p_alive_learns_how_sure_it_may_be_from_who_bought() -> None:
-    """Who is still alive is told to nobody; it only judges."""
+    """The fit never sees who is still alive; that only judges it."""
     slopes = {}
     for has_moods in (False, True):
         customers, is_left = month_by_month(4000, 0.5, has_moods=has_moods)

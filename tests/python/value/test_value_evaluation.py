@@ -1,4 +1,4 @@
-"""Expected orders and value held against what came, and p_alive against the truth."""
+"""Expected orders and value compared with what came, and p_alive against the truth."""
 
 from datetime import date
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_metrics_are_those_of_the_textbook() -> None:
     assert found.loc["ratio_to_actual", "value"] == pytest.approx(expected.sum() / actual.sum())
     assert (found["interval_low"] < found["value"]).all()
     assert (found["value"] < found["interval_high"]).all()
-    # The standard error of a mean of 400 is its spread by 20.
+    # The standard error of a mean of 400 is the standard deviation by 20.
     width = found.loc["mae", "interval_high"] - found.loc["mae", "interval_low"]
     assert width == pytest.approx(2 * 1.96 * np.abs(expected - actual).std() / 20, rel=0.25)
 
