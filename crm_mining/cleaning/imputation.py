@@ -3,7 +3,7 @@
 Known cells are hidden, filled by each policy, and compared with what they held. They are hidden in two ways: at random,
 and following the column's own pattern, with the odds at which a logistic model says that a record like this one lacks
 the column (missing at random in the sense of Rubin 1976, *Inference and missing data*, Biometrika 63). Only the second
-tells how a policy will do on the real gaps, so it decides; where values are missing because of what they are, neither
+shows how a policy will do on the real gaps, so it decides; where values are missing because of what they are, neither
 does. The cells that choose a policy are never those that judge the choice, and a policy that is not one of the four
 simple ones must be better than the best of them by more than two standard errors of their difference (the rule of
 Breiman et al. 1984, *Classification and Regression Trees*, section 3.4.3, on paired differences, and with two errors

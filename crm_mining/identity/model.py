@@ -1,13 +1,13 @@
-"""Record linkage: match weights learned without labels, a threshold chosen from them, and clusters that hold together.
+"""Record linkage: match weights learned without labels.
 
 The model is that of Fellegi & Sunter (1969, *A theory for record linkage*, JASA 64), its parameters learned by
 expectation-maximisation (Dempster, Laird & Rubin 1977; Winkler 1988 for linkage) over the counts of patterns.
 Three things are done differently from the textbook, each for a reason:
 
 - Two more classes. Two people of one household agree on last name, address and phone as one person does, and two
-  namesakes on their names and on the e-mail made of them. A model of two classes takes both for matches, since it holds
-  the attributes for independent; here each is a class of its own, in which the attributes concerned agree as they do
-  there and all others no more than by chance.
+  namesakes on their names and on the e-mail made of them. A model of two classes takes both for matches, since it
+  assumes that attributes are independent; here each is a class of its own, in which the attributes concerned agree as
+  they do there and all others no more than by chance.
 - The prior is over all pairs, not over the candidate pairs. Blocking only decides which patterns are seen; what it left
   out counts as unrelated, so the parameters need no correction for the rules that found a pair.
 - ``u`` is corrected for the matches among the random pairs, which in a small file with many duplicates are not few.

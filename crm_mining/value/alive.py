@@ -1,4 +1,7 @@
-"""How sure p_alive may be of itself, learned from who bought in the time that followed."""
+"""Recalibration of p_alive, learned from who bought in the time that followed.
+
+p_alive of BG/NBD and MBG/NBD is overconfident where customers have busy and quiet times, which these models don't know.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +26,7 @@ def fit_alive_slope(
     *,
     model: str = BG,
 ) -> tuple[float, float, float, str]:
-    """Learn how sure p_alive may be of itself, from who bought in the time that followed.
+    """Learn how far the log-odds of p_alive must be stretched or shrunk, from who bought in the time that followed.
 
     A customer who is alive with probability ``p`` buys in that time with probability ``p * q``, where ``q`` is what the
     fitted rates say of the living: ``1 - ((alpha + age) / (alpha + age + horizon)) ** (r + x)``. Calibrated log-odds
