@@ -80,7 +80,7 @@ def fit(
     household, namesake : sequence of str
         The attributes that people of one household share, and those that namesakes do.
     chance : dict
-        How often unrelated people agree wholly on each attribute, as far as anybody knows before seeing the data. It
+        How often unrelated people agree completely on each attribute, as assumed before seeing the data. It
         weighs as much as ``PRIOR_RANDOM_PAIRS`` random pairs: nothing in a large file, nearly all in a handful of
         records.
     fixed : DataFrame, optional
@@ -190,7 +190,7 @@ def _by_chance(n_levels: int, chance: float) -> FloatArray:
 
 
 def _rising(n_levels: int) -> FloatArray:
-    """Start from: nine in ten agree wholly, and fewer the more they differ."""
+    """Give the start values: nine in ten agree completely, and fewer the more they differ."""
     shares = 0.5 ** np.arange(n_levels)[::-1]
     shares[-1] = 9 * shares[:-1].sum() if n_levels > 1 else 1.0
     return np.asarray(shares / shares.sum(), dtype="float64")

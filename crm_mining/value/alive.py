@@ -31,7 +31,8 @@ def fit_alive_slope(
     A customer who is alive with probability ``p`` buys in that time with probability ``p * q``, where ``q`` is what the
     fitted rates say of the living: ``1 - ((alpha + age) / (alpha + age + horizon)) ** (r + x)``. Calibrated log-odds
     are ``slope * logit(p)``, the slope by maximum likelihood. There is no intercept: the living who don't buy for long
-    look like those who left, so purchases tell who is likelier alive, but not how many are. Nobody need know who left.
+    look like those who left, so purchases show who is more likely alive, but not how many are. The truth of who left is
+    not needed.
 
     Parameters
     ----------
