@@ -46,8 +46,8 @@ def fit_alive_slope(
     Returns
     -------
     slope, low, high, status : tuple
-        The slope with its 95 % interval (Wald), and the status as in :class:`Fit`. 1 and NaN where the model needs the
-        fall-back.
+        The slope with its 95 % interval (Wald), and the status as in :class:`~crm_mining.value.likelihood.Fit`. 1 and
+        NaN where the model needs the fall-back.
 
     Raises
     ------

@@ -57,7 +57,7 @@ def evaluate_value(
         For ``n_orders_90d`` and ``value_90d``: ``mae``, ``rmse``, ``correlation`` (Pearson), ``ratio_to_actual`` (sum
         expected by sum that came) and ``interval_coverage``, beside two baselines: everybody goes on at the rate of
         their own past repeat purchases, or at the rate of all. For ``is_alive`` see
-        :func:`crm_mining.evaluation.binary.evaluate_p_alive`; the baseline ranks by days since the last purchase.
+        :func:`evaluate_p_alive`; the baseline ranks by days since the last purchase.
     """
     has_left = _has_left(sources, record_persons, persons)
     rows: list[pd.DataFrame] = [no_metrics()]

@@ -42,7 +42,7 @@ def predictive_intervals(
     Parameters
     ----------
     x, t_x, age, mean_amount, parameters, spend, horizon, model
-        As in :func:`expected_orders` and :func:`expected_spend`.
+        As in :func:`~crm_mining.value.purchases.expected_orders` and :func:`~crm_mining.value.spend.expected_spend`.
 
     Returns
     -------
