@@ -105,7 +105,7 @@ def association_rules(itemsets: Itemsets, *, min_confidence: float, max_right: i
     )
     if not any(len(items) > 1 for items in count_of):
         return _empty_rules()
-    # A hair lower, so that no rule at the very threshold is lost to rounding; counts decide below.
+    # Slightly lower, so that rounding loses no rule at the threshold itself; counts decide below.
     with np.errstate(divide="ignore", invalid="ignore"):
         found = rules_of(
             frame, metric="confidence", min_threshold=min_confidence * (1 - 1e-9), return_metrics=list(_MEASURES)
@@ -177,7 +177,7 @@ def q_values(p: FloatArray, n_all: float) -> FloatArray:
     Parameters
     ----------
     p : array of shape (n,)
-        The p-values at hand; those of the other tests count as 1.
+        The p-values that are given; those of the other tests count as 1.
     n_all : float
         Tests made; at least n.
 

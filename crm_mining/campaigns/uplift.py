@@ -3,12 +3,12 @@
 Two estimates of what a message does to the chance to buy, by scikit-learn: the difference of two logistic regressions,
 one of those who got it and one of those who did not (the two-model approach, Radcliffe & Surry 1999), and a ridge
 regression of the transformed outcome, whose mean is the effect (Jaskowski & Jaroszewicz 2012, *Uplift modeling for
-clinical trial data*). Their mean is what is used. Both are linear on purpose: effects are small against the noise of
-buying, and what bends more learns the noise.
+clinical trial data*). Their mean is what is used. Both are linear on purpose: effects are small compared with the noise
+of buying, and a more flexible model learns the noise.
 
 Judged on later campaigns than those learned from: by the Qini curve of the randomised control group (Radcliffe 2007),
-the customers gained per customer written to when the likeliest are written to first; and where it is known, by the
-planted truth in the place of what came.
+the customers gained per customer written to when the likeliest are written to first; and, where it is known, by the
+planted truth instead of the observed purchases.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
-"""Gaps filled by the policy that is measured to err least.
+"""Gaps filled by the policy with the least measured error.
 
 Known cells are hidden, filled by each policy, and compared with what they held. They are hidden in two ways: at random,
 and following the column's own pattern, with the odds at which a logistic model says that a record like this one lacks
 the column (missing at random in the sense of Rubin 1976, *Inference and missing data*, Biometrika 63). Only the second
-tells how a policy will do on the real gaps, so it decides; where values are missing because of what they are, neither
+shows how a policy will do on the real gaps, so it decides; where values are missing because of what they are, neither
 does. The cells that choose a policy are never those that judge the choice, and a policy that is not one of the four
 simple ones must be better than the best of them by more than two standard errors of their difference (the rule of
 Breiman et al. 1984, *Classification and Regression Trees*, section 3.4.3, on paired differences, and with two errors
@@ -27,12 +27,12 @@ from crm_mining.common.threads import one_thread
 Predictor = Callable[[IntArray, IntArray], pd.Series]
 SIMPLE = ("median", "mode", "mean", "constant")
 BY_MODEL = ("nearest_neighbours", "regression")
-#: From simple to intricate: of two policies that err alike the one whose filled values are easier to explain is taken.
+#: From simple to intricate: of two policies with about the same error the one that is easier to explain is taken.
 RANK = {**dict.fromkeys(SIMPLE, 0), "minimum": 0, "maximum": 0, "regression": 2, "nearest_neighbours": 3}
 #: What identifies a person is never invented, whatever a policy says.
 NEVER_FILLED = ("first_name", "middle_name", "last_name", "full_name", "email", "phone", "mobile", "birth_date")
 MASKINGS = ("at_random", "own_pattern")
-#: Fewer known values than this say nothing about which policy is better.
+#: With fewer known values than this nothing is measured.
 MIN_KNOWN = 20
 #: A policy must be better by this many standard errors to be taken instead of a simpler one.
 N_ERRORS = 2
@@ -93,7 +93,7 @@ def choose_policies(
         ``table_name, column_name, policy`` (one of :class:`Policy`, or ``auto``), ``group_by, constant``. A column
         without a policy is measured and left as it is.
     sample_rows : int
-        Records of a table that measuring goes by; they are drawn by the hash of their key.
+        Records of a table that are measured on; they are drawn by the hash of their key.
     seed : int
         Of the draws.
 

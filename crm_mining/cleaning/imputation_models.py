@@ -33,7 +33,7 @@ class Sample:
 class Encoder:
     """Turn the other columns of a record into numbers for a linear model or a distance.
 
-    Numbers go by their signed logarithm, standardised, with their square beside them and a flag where they are missing;
+    A number becomes its standardised signed logarithm, the square of that, and a flag where it is missing;
     texts become a flag for each of their ``MAX_CATEGORIES`` most frequent values, for any other, and for none.
 
     Parameters

@@ -62,7 +62,7 @@ def robust_location(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def isolated_rows(relation: duckdb.DuckDBPyRelation, *, spreads: float | str, sample_rows: int | str) -> pa.Table:
-    """Find the rows that an isolation forest sets apart.
+    """Find the rows that an isolation forest isolates early.
 
     Parameters
     ----------

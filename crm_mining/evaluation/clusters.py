@@ -3,7 +3,7 @@
 import duckdb
 import pandas as pd
 
-# Counts of records by (customer, person), by customer and by person say all there is to say about the pairs. Cells with
+# Counts of records by (customer, person), by customer and by person determine all counts of pairs. Cells with
 # the same three counts add the same terms, so they are counted first and the sums then run over few rows, in a fixed
 # order: the last bit of a sum of fractions depends on the order of its terms.
 _METRICS = """

@@ -161,7 +161,7 @@ def _mean(values: FloatArray, axis: tuple[int, ...] | int) -> FloatArray:
 def _combined(weights: FloatArray, forecasts: FloatArray) -> FloatArray:
     """Combine methods (the axis before the last): half the weighted mean, half the weighted median.
 
-    The mean alone lets one model that runs away pull the blend along, the median alone jumps between models. On 357
+    The mean alone follows one model that diverges, the median alone jumps between models. On 357
     monthly series of the M3 competition and on the training part of the tourism set the middle of both had a MASE of
     0.794 and 1.729; the mean 0.801 and 1.727, the median 0.795 and 1.737.
     """

@@ -94,13 +94,13 @@ _ALWAYS, _UNLIKELY, _NEVER = 1e6, -1e4, -1e9
 
 
 def _positions(decisions: Sequence[tuple[str, str]], position: "pd.Series[int]") -> set[tuple[int, int]]:
-    """Pairs of row numbers, the smaller first; decisions about records that are not there are void."""
+    """Pairs of row numbers, the smaller first; decisions about unknown records are left out."""
     known = [(position.get(x), position.get(y)) for x, y in decisions]
     return {(min(i, j), max(i, j)) for i, j in known if i is not None and j is not None and i != j}
 
 
 def check_decisions(same: Sequence[tuple[str, str]], different: Sequence[tuple[str, str]]) -> None:
-    """Raise where records are decided to be two people and also, directly or by way of others, one."""
+    """Raise where records are decided to be two people and also, directly or through others, one."""
     people = {record: {record} for pair in same for record in pair}
     for a, b in same:
         together = people[a] | people[b]

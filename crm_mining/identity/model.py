@@ -1,13 +1,13 @@
-"""Record linkage: match weights learned without labels, a threshold chosen from them, and clusters that hold together.
+"""Record linkage: match weights learned without labels.
 
 The model is that of Fellegi & Sunter (1969, *A theory for record linkage*, JASA 64), its parameters learned by
 expectation-maximisation (Dempster, Laird & Rubin 1977; Winkler 1988 for linkage) over the counts of patterns.
 Three things are done differently from the textbook, each for a reason:
 
 - Two more classes. Two people of one household agree on last name, address and phone as one person does, and two
-  namesakes on their names and on the e-mail made of them. A model of two classes takes both for matches, since it holds
-  the attributes for independent; here each is a class of its own, in which the attributes concerned agree as they do
-  there and all others no more than by chance.
+  namesakes on their names and on the e-mail made of them. A model of two classes takes both for matches, since it
+  assumes that attributes are independent; here each is a class of its own, in which the attributes concerned agree as
+  they do there and all others no more than by chance.
 - The prior is over all pairs, not over the candidate pairs. Blocking only decides which patterns are seen; what it left
   out counts as unrelated, so the parameters need no correction for the rules that found a pair.
 - ``u`` is corrected for the matches among the random pairs, which in a small file with many duplicates are not few.
@@ -80,7 +80,7 @@ def fit(
     household, namesake : sequence of str
         The attributes that people of one household share, and those that namesakes do.
     chance : dict
-        How often unrelated people agree wholly on each attribute, as far as anybody knows before seeing the data. It
+        How often unrelated people agree completely on each attribute, as assumed before seeing the data. It
         weighs as much as ``PRIOR_RANDOM_PAIRS`` random pairs: nothing in a large file, nearly all in a handful of
         records.
     fixed : DataFrame, optional
@@ -190,7 +190,7 @@ def _by_chance(n_levels: int, chance: float) -> FloatArray:
 
 
 def _rising(n_levels: int) -> FloatArray:
-    """Start from: nine in ten agree wholly, and fewer the more they differ."""
+    """Give the start values: nine in ten agree completely, and fewer the more they differ."""
     shares = 0.5 ** np.arange(n_levels)[::-1]
     shares[-1] = 9 * shares[:-1].sum() if n_levels > 1 else 1.0
     return np.asarray(shares / shares.sum(), dtype="float64")

@@ -86,7 +86,7 @@ def resolve(
         See :func:`cluster`.
     max_birth_date_errors : float
         Nobody has two birth dates while at most this share of the matches have (``m`` of level 0 of ``birth_date``):
-        where people or clerks invent birth dates, a wrong one is no reason to part a customer.
+        where people or clerks invent birth dates, a wrong one is no reason to split a customer.
 
     Returns
     -------

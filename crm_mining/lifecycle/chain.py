@@ -1,21 +1,16 @@
-"""The life of a customer as states that nobody sees: a hidden Markov chain over months of activity.
+"""The life of a customer as hidden states: a Markov chain over months of activity.
 
 A customer enters as `new` and is from the next month on in one of several states, each with rates of its own at which
 customers buy, come to see, ask and respond. The last state is silent and final (buy till you die, Schmittlein, Morrison
 and Colombo 1987; with more than two states, Schwartz, Bradlow and Fader 2014, *Model selection using database
 characteristics*, Marketing Science 33). What is seen of a month is a count for each channel, Poisson distributed with
 mean ``rate of the state x exposure x factor of the month``, independent given the state. The exposure says how much of
-it there could have been: the part of the month that has passed, or 0 where a channel tells nothing (an answer nobody
-was asked for). The factor of the month is season and trade: without it a good December would look like a change of
-state.
+it there could have been: the part of the month that has passed, or 0 where a channel is not informative (an answer that
+nobody was asked for). The factor of the month is season and trade: without it a good December would look like a change
+of state.
 
-EM, its steps for the chain and its bookkeeping are those of ``hmmlearn``. Its forward-backward pass goes from customer
-to customer; here all customers are passed through month by month, those with equal months counted instead of repeated:
-tests/python/lifecycle/test_lifecycle.py compares the two. Whether a silent customer has gone is hard to tell: along
-that question the likelihood is nearly flat, EM creeps for hundreds of steps, and where it ends is chance. So a few
-moves that nobody made are added to each state's own (:data:`_PRIOR_MOVES`), and L-BFGS goes the last part of the way,
-with the gradient that an E-step gives (Salakhutdinov, Roweis and Ghahramani 2003, *Optimization with EM and
-expectation-conjugate-gradient*, ICML). A fit leaves a table of terms, and scoring reads nothing else.
+The model is fitted by EM and L-BFGS (:mod:`crm_mining.lifecycle.hmm`), the number of states chosen by BIC. A fit leaves
+a table of terms, and scoring reads nothing else.
 """
 
 from collections.abc import Sequence

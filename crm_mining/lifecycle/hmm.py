@@ -1,4 +1,13 @@
-"""A hidden Markov model of counts in several channels, with exposures and factors of the months."""
+"""A hidden Markov model of counts in several channels, with exposures and factors of the months.
+
+EM, its steps for the chain and its bookkeeping are those of ``hmmlearn``. Its forward-backward pass goes from customer
+to customer; here all customers are passed through month by month, those with equal months counted instead of repeated:
+tests/python/lifecycle/test_lifecycle.py compares the two. Whether a silent customer has gone is hard to tell: along
+that question the likelihood is nearly flat, EM creeps for hundreds of steps, and where it ends is chance. So a few
+moves that nobody made are added to each state's own (:data:`_PRIOR_MOVES`), and L-BFGS goes the last part of the way,
+with the gradient that an E-step gives (Salakhutdinov, Roweis and Ghahramani 2003, *Optimization with EM and
+expectation-conjugate-gradient*, ICML).
+"""
 
 from dataclasses import dataclass
 

@@ -38,7 +38,8 @@ COLUMNS = {
 N_KNOTS, N_BINS, MAX_LEVELS = 101, 8, 30
 #: A level held by fewer than this share of the rows, or by fewer rows than this, is pooled with the other rare ones.
 RARE_SHARE, RARE_ROWS = 0.005, 10
-#: Normal quantiles are cut off here: the largest of a million values is not a thousand times as telling as the next.
+#: Normal quantiles are cut off here: the largest of a million values is not a thousand times as informative as the
+#: next.
 MAX_NORMAL = 3.0
 #: Numbers beyond this, infinite ones among them, count as null: single precision ends soon after.
 LARGEST = 1e30
@@ -98,7 +99,7 @@ class Encoding:
 
     @cached_property
     def _terms(self) -> dict[str, "_Term"]:
-        """Take the table apart: term to its rows."""
+        """Split the table: term to its rows."""
         columns = {name: self.table[name].to_numpy() for name in COLUMNS}
         rows: dict[str, list[int]] = {}
         for i, term in enumerate(columns["term"]):
@@ -250,7 +251,7 @@ def as_numbers(column: pd.Series) -> FloatArray:
 
 
 def as_text(column: pd.Series) -> tuple[TextArray, BoolArray]:
-    """Convert to text, and tell where nothing is known."""
+    """Convert to text, and say where nothing is known."""
     is_missing = column.isna().to_numpy(dtype=bool)
     categories = column.astype("category").cat
     names = np.array([*(str(c) for c in categories.categories), ""], dtype=object)

@@ -85,7 +85,7 @@ def ridge_regression(data: Training) -> Model:
 
 
 def elastic_net(data: Training) -> Model:
-    """Least squares with half L1, half L2 penalty: terms that tell nothing get exactly 0. No intervals."""
+    """Least squares with half L1, half L2 penalty: terms that are not informative get exactly 0. No intervals."""
     terms, x = data.matrix((*encoding.LINEAR, "value"))
     spread = float(data.y.std()) or 1.0
 
@@ -123,7 +123,7 @@ def poisson_regression(data: Training) -> Model:
 
 
 def bin_evidence(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Weight of evidence of 0/1 columns: the log of how much likelier each is among yes than among no.
+    """Weight of evidence of 0/1 columns: the log of the ratio of its shares among yes and among no.
 
     Parameters
     ----------

@@ -117,7 +117,7 @@ def score_deciles(predictions: pd.DataFrame, *, target: str) -> pd.DataFrame:
     -------
     DataFrame
         ``model, target, split, decile, n_customers, n_positive, mean_probability, observed_rate, lift``: one row per
-        model, split and decile; equal probabilities are parted by row number.
+        model, split and decile; ties are broken by row number.
     """
     rows = []
     for (model, split), part in predictions.groupby(["model", "split"], sort=True):
@@ -179,7 +179,7 @@ def confusion_matrices(predictions: pd.DataFrame, *, target: str) -> pd.DataFram
 
 
 def assign_deciles(probability: FloatArray, key: Sequence[object] | IntArray) -> IntArray:
-    """Assign tenths, 1 the highest, equal values parted by key: SQL's ``ntile(10)``."""
+    """Assign tenths, 1 the highest, ties broken by key: SQL's ``ntile(10)``."""
     order = np.lexsort((pd.factorize(np.asarray(key), sort=True)[0], -probability))
     n = len(order)
     small, larger = divmod(n, 10)

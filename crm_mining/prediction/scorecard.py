@@ -142,7 +142,7 @@ def evidence_table(fit: TargetFit, *, labels: Mapping[str, str] | None = None) -
     -------
     DataFrame
         ``target, feature, term, attribute, log_odds, interval_low, interval_high, share_of_customers``: one row per
-        attribute, the log of how much likelier it is among yes than among no. Empty without that candidate.
+        attribute, the log of the ratio of its shares among yes and among no. Empty without that candidate.
     """
     columns = [
         "target", "feature", "term", "attribute",

@@ -1,4 +1,4 @@
-"""What is predicted, and the numbers that say how it is learned."""
+"""What is predicted (:class:`Task`) and how it is learned (:class:`Settings`)."""
 
 from dataclasses import dataclass
 

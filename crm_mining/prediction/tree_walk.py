@@ -1,4 +1,4 @@
-"""Rows sent down stored trees, and what each feature moved on the way."""
+"""Scores of stored trees: rows go down from node to node, and what each feature moved on the way is added up."""
 
 from collections.abc import Sequence
 

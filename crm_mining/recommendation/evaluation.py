@@ -26,7 +26,7 @@ INGREDIENTS = {
     "basket_rules": "basket_confidence",
     "path_rules": "path_confidence",
 }
-#: Ingredients that say nothing of what a customer has not bought.
+#: Ingredients that exist only for what a customer has bought.
 _OWN = ("own_purchases", "own_purchases_popularity")
 BASELINE = "popularity"
 LENGTHS = (5, 10)

@@ -1,12 +1,12 @@
-"""Segments that hold still: K-means whose clusters keep their key and name from one as-of date to the next.
+"""Stable segments: K-means whose clusters keep their key and name from one as-of date to the next.
 
-The number of clusters is chosen once, by silhouette (Rousseeuw 1987) among the numbers at which clusterings of other
-draws of the customers agree (bootstrap adjusted Rand index; Hubert & Arabie 1985, Hennig 2007, *Cluster-wise assessment
-of cluster stability*, CSDA 52). The next as-of date starts from the last centroids, on the last scales, and they go
-half of the way to where their customers are now, so that a customer changes segment because the customer has changed.
-Only when a cluster has emptied or would move more than halfway to its neighbour is everything found anew; clusters that
-are then still where old ones were (matched by the Hungarian method, Kuhn 1955) keep their key and name. A fit leaves a
-table of centroids, and assignment reads nothing else.
+The number of clusters is chosen once: by silhouette (Rousseeuw 1987), among the numbers at which clusterings of
+bootstrap samples of the customers agree (adjusted Rand index; Hubert & Arabie 1985, Hennig 2007, *Cluster-wise
+assessment of cluster stability*, CSDA 52). The next as-of date starts from the last centroids, on the last scales. The
+centroids move half of the way to where their customers are now, so that a customer changes segment because the customer
+has changed. Only when a cluster has emptied, or would move more than halfway to its neighbour, is everything found
+anew; clusters that still lie where old ones lay (matched by the Hungarian method, Kuhn 1955) keep their key and name. A
+fit leaves a table of centroids, and assignment reads nothing else.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""How sure p_alive may be of itself, learned from who bought in the time that followed."""
+"""Recalibration of p_alive, learned from who bought in the time that followed.
+
+p_alive of BG/NBD and MBG/NBD is overconfident where customers have busy and quiet times, which these models don't know.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +26,13 @@ def fit_alive_slope(
     *,
     model: str = BG,
 ) -> tuple[float, float, float, str]:
-    """Learn how sure p_alive may be of itself, from who bought in the time that followed.
+    """Learn how far the log-odds of p_alive must be stretched or shrunk, from who bought in the time that followed.
 
     A customer who is alive with probability ``p`` buys in that time with probability ``p * q``, where ``q`` is what the
     fitted rates say of the living: ``1 - ((alpha + age) / (alpha + age + horizon)) ** (r + x)``. Calibrated log-odds
     are ``slope * logit(p)``, the slope by maximum likelihood. There is no intercept: the living who don't buy for long
-    look like those who left, so purchases tell who is likelier alive, but not how many are. Nobody need know who left.
+    look like those who left, so purchases show who is more likely alive, but not how many are. The truth of who left is
+    not needed.
 
     Parameters
     ----------
@@ -42,8 +46,8 @@ def fit_alive_slope(
     Returns
     -------
     slope, low, high, status : tuple
-        The slope with its 95 % interval (Wald), and the status as in :class:`Fit`. 1 and NaN where the model needs the
-        fall-back.
+        The slope with its 95 % interval (Wald), and the status as in :class:`~crm_mining.value.likelihood.Fit`. 1 and
+        NaN where the model needs the fall-back.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Values and parameters outside their range are named and refused."""
+"""Checks of what a caller passes: a value or parameter outside its range is refused by name."""
 
 from collections.abc import Mapping
 

@@ -57,7 +57,7 @@ def evaluate_value(
         For ``n_orders_90d`` and ``value_90d``: ``mae``, ``rmse``, ``correlation`` (Pearson), ``ratio_to_actual`` (sum
         expected by sum that came) and ``interval_coverage``, beside two baselines: everybody goes on at the rate of
         their own past repeat purchases, or at the rate of all. For ``is_alive`` see
-        :func:`crm_mining.evaluation.binary.evaluate_p_alive`; the baseline ranks by days since the last purchase.
+        :func:`evaluate_p_alive`; the baseline ranks by days since the last purchase.
     """
     has_left = _has_left(sources, record_persons, persons)
     rows: list[pd.DataFrame] = [no_metrics()]
@@ -104,7 +104,7 @@ def _against_outcomes(customers: pd.DataFrame) -> Iterator[pd.DataFrame]:
         expected, low, high = (
             customers[f"expected_{name}_{HORIZON}{end}"].to_numpy(dtype="float64") for end in ("", "_low", "_high")
         )
-        # A hair's breadth, so that a bound computed as 29.999999 holds the 30 that came.
+        # A tolerance, so that a bound computed as 29.999999 holds the 30 that came.
         is_covered = ((actual >= low - 1e-6) & (actual <= high + 1e-6)).astype("float64")
         measured = {
             MODEL: measure(expected, actual, is_covered),
@@ -188,7 +188,7 @@ def evaluate_p_alive(alive: npt.ArrayLike, is_alive: npt.ArrayLike, baseline: np
         ``metric, value, interval_low, interval_high, baseline``: ``roc_auc``; ``calibration_slope`` and
         ``calibration_intercept`` of a logistic regression of the truth on the logit of the probability (1 and 0 when
         calibrated, Cox 1958); ``brier_score``, its baseline the share of the living. 95 % intervals by resampling
-        customers. No rows when all or none are alive: there is nothing to tell apart.
+        customers. No rows when all or none are alive: there is nothing to distinguish.
     """
     p = np.clip(np.asarray(alive, dtype="float64"), 1e-6, 1 - 1e-6)
     truth = np.asarray(is_alive, dtype="float64")

@@ -1,4 +1,8 @@
-"""What 95 of 100 such customers will do: simulated purchases and amounts."""
+"""Predictive intervals: what 95 of 100 such customers will do, not how well a mean is known.
+
+They depend on a customer only through ``x``, the ratio of horizon to ``alpha + T``, p_alive and the scale of spending,
+so a few thousand simulations serve any number of customers; and on nobody else, so one customer more changes no other.
+"""
 
 from collections.abc import Mapping
 
@@ -38,7 +42,7 @@ def predictive_intervals(
     Parameters
     ----------
     x, t_x, age, mean_amount, parameters, spend, horizon, model
-        As in :func:`expected_orders` and :func:`expected_spend`.
+        As in :func:`~crm_mining.value.purchases.expected_orders` and :func:`~crm_mining.value.spend.expected_spend`.
 
     Returns
     -------

@@ -1,26 +1,18 @@
-"""What a customer will buy and is worth: how often by BG/NBD or MBG/NBD, for how much by Gamma-Gamma.
+"""How often a customer will buy: BG/NBD and MBG/NBD.
 
 A customer buys at a rate of their own (Gamma-distributed among customers) and may leave after each purchase with a
 probability of their own (Beta-distributed). In the BG/NBD (Fader, Hardie & Lee 2005, *Counting your customers the easy
 way*, Marketing Science 24) nobody leaves before the first repeat purchase, so that whoever bought once is alive for
 ever; in the MBG/NBD (Batislam, Denizel & Filiztekin 2007, *Empirical validation and comparison of models for customer
 base analysis*, IJRM 24) the first purchase may be the last. The two differ in the number of chances to leave, ``x`` and
-``x + 1``, and in nothing else; here they are one set of formulas. What is spent is independent of how often (Fader &
-Hardie 2013, *The Gamma-Gamma model of monetary value*).
+``x + 1``, and in nothing else; here they are one set of formulas.
 
-Done differently from the papers, for numbers that stay finite whatever the customer:
+Done differently from the papers, for numbers that stay finite whatever the customer: expected orders are an integral
+over the probability of leaving, of positive terms, instead of a hypergeometric function that cancels and has a pole
+where ``a`` is 1.
 
-- Expected orders are an integral over the probability of leaving, of positive terms, instead of a hypergeometric
-  function that cancels and has a pole where ``a`` is 1.
-- Intervals are predictive: what 95 of 100 such customers will do, not how well a mean is known. They depend on a
-  customer through ``x``, the ratio of horizon to ``alpha + T``, p_alive and the scale of spending only, so a few
-  thousand simulations serve any number of customers; and on nobody else, so one customer more changes no other.
-
-- p_alive of these models is too sure of itself where customers have busy and quiet times, which they don't know. How
-  sure it may be is learned from who bought in the half year up to the as-of date (:func:`fit_alive_slope`).
-
-Times are in one unit, whichever; the functions on tables speak of days. A fit leaves a table of terms, and scoring
-reads nothing else.
+Times are in any one unit; the functions on tables use days. A fit leaves a table of terms, and scoring reads nothing
+else.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
-"""What a customer spends on a purchase: Gamma-Gamma.
+"""What a customer spends on a purchase: Gamma-Gamma (Fader & Hardie 2013, *The Gamma-Gamma model of monetary value*).
 
-Fader & Hardie 2013, *The Gamma-Gamma model of monetary value*.
+What is spent is independent of how often, given the customer.
 """
 
 from collections.abc import Mapping

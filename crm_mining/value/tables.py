@@ -31,8 +31,8 @@ from crm_mining.value.vocabulary import (
     TOO_FEW,
 )
 
-#: How sure p_alive may be is learned from who bought in the last days up to the as-of date; int_customer_purchases says
-#: how the customers stood before them. On five worlds of crm_mining.synth 90 days do as well, but vary more.
+#: p_alive is recalibrated by who bought in this many days up to the as-of date; int_customer_purchases says how the
+#: customers stood before them. On five worlds of crm_mining.synth 90 days do as well, but vary more.
 CALIBRATION_DAYS = 180
 ALIVE_SLOPE = "alive_slope"
 PURCHASE_COLUMNS = ("n_repeat_orders", "recency_days", "age_days")
@@ -51,7 +51,7 @@ ENDS = ("", "_low", "_high")
 
 @one_thread()
 def fit_value(customers: pd.DataFrame) -> pd.DataFrame:
-    """Fit all three models, choose between the first two, and learn how sure p_alive may be.
+    """Fit all three models, choose between the first two, and recalibrate p_alive.
 
     BG/NBD and MBG/NBD have four parameters each, so their BIC differ by twice their log-likelihoods. BG/NBD is chosen
     unless the other's BIC is lower by more than 6, *strong* evidence (Kass & Raftery 1995). On the CDNOW sample the
@@ -119,8 +119,8 @@ def score_value(customers: pd.DataFrame, terms: pd.DataFrame, horizons: Sequence
     """Score customers from stored terms.
 
     Everything is by the chosen model, but for one thing: p_alive of who bought once is always by MBG/NBD, since under
-    BG/NBD it is 1 by assumption. The slope (:func:`fit_alive_slope`) makes p_alive less sure of itself and leaves what
-    is expected as it is: the orders that come get no nearer to those expected by it.
+    BG/NBD it is 1 by assumption. The slope (:func:`fit_alive_slope`) recalibrates p_alive alone; expected orders stay
+    as they are, since it brings them no nearer to the orders that come.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Names of the models of customer value, what a fit can come to, and what the parameters may be."""
+"""Names of the models of customer value, the statuses of a fit, and the ranges of the parameters."""
 
 BG, MBG, SPEND = "bg_nbd", "mbg_nbd", "gamma_gamma"
 #: Parameters of each model and the values that scoring accepts.

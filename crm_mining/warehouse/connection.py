@@ -143,7 +143,8 @@ def connect(file: Path, writable: Path | None = None) -> duckdb.DuckDBPyConnecti
     Returns
     -------
     DuckDBPyConnection
-        In which the file's schemas are at hand (``marts.dim_customers``). It reaches no other file and no network.
+        In which the file's schemas are found without a prefix (``marts.dim_customers``). It reaches no other file and
+        no network.
 
     Raises
     ------

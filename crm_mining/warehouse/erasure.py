@@ -13,7 +13,7 @@ import duckdb
 
 from crm_mining.warehouse import connection, keys
 
-#: Left beside published generations that may speak of somebody who was forgotten; the next one replaces them all.
+#: Left beside published generations that may hold somebody who was forgotten; the next one replaces them all.
 STALE = ".erased"
 _RECORD = re.compile(r"[a-z][a-z_]*:.+")
 #: Which columns of a table name a record or a customer.

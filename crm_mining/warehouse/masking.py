@@ -25,7 +25,7 @@ _ROWS_OF_NAMES = 2_000
 
 @dataclass(frozen=True)
 class PersonalColumn:
-    """A column of a mart that tells something of a person, and how it is masked."""
+    """A column of a mart that holds personal data, and how it is masked."""
 
     pii_class: str
     masking: str
@@ -211,7 +211,7 @@ def _collect_name_words(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _columns_of_names(con: duckdb.DuckDBPyConnection, table: str, quoted: list[str]) -> set[str]:
-    """Give which of the text columns hold names; values shorter than a name's three letters are codes, say nothing."""
+    """Give which of the text columns hold names; values of fewer than three letters are codes and don't count."""
     columns = ", ".join(f'"{name}"' for name in quoted)
     rows = con.execute(
         "select name, count_if(is_name), count(*) from ("
