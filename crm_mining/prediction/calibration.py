@@ -61,7 +61,8 @@ def calibrate(name: str, log_odds: FloatArray, y: FloatArray) -> tuple[float, fl
     """
     if name not in CALIBRATED or len(np.unique(y)) < 2:
         return platt(log_odds, y)
-    a, b = fit_line(log_odds, y, prior=(0.0, 1.0), precision=(INTERCEPT_DEVIATION**-2, SLOPE_DEVIATION**-2))
+    precision = (INTERCEPT_DEVIATION**-2, SLOPE_DEVIATION**-2)
+    a, b = fit_line(log_odds, y, prior=(0.0, 1.0), precision=precision, squares=log_odds**2)
     return (a, b) if b > 0 else (prior_log_odds(y), 0.0)
 
 
