@@ -24,14 +24,14 @@ _SAME_KIND = np.array(
 NONE = "none"
 LEVELS = (0.80, 0.95)
 _NORMAL = (1.2815515655446004, 1.959963984540054)
-#: How far a series' own errors are drawn towards what they are for all series: a few cut-offs say little. Chosen on
+#: How far a series' own errors are shrunk towards what they are for all series: a few cut-offs say little. Chosen on
 #: the training part of the tourism set (0, 1/2, 3/4, 1 tried, at two dates: all within 0.5 % of one another).
 SHRINKAGE = 0.75
 #: Shares of the blend that are tried beside the naive forecast, the largest that is no worse than it being taken.
 _SHARES = np.linspace(0.0, 1.0, 21)
 #: Back-tests that an own scale of errors counts against one of all series together.
 _PRIOR_TESTS = 1.0
-#: Back-tests (series times cut-offs) against which the normal distribution's quantiles count as so many.
+#: Back-tests (series times cut-offs) against which the normal distribution's quantiles count as that many.
 _PRIOR_QUANTILES = 10.0
 
 
@@ -132,7 +132,7 @@ def weigh(errors: FloatArray, may_be_used: BoolArray) -> FloatArray:
     -------
     array of shape (series, methods)
         Rows sum to 1; all 0 where none may be used. Each method's mean squared error, relative to those of the others,
-        is drawn towards its geometric mean over all series; where nothing is known of a series, that counts alone.
+        is shrunk towards its geometric mean over all series; where nothing is known of a series, that counts alone.
     """
     squared = np.where(may_be_used, _mean(errors**2, (1, 3)), np.nan)
     largest = np.max(np.where(np.isfinite(squared), squared, 0.0), axis=1, keepdims=True)

@@ -17,6 +17,8 @@ PREPARE = PROJECT / "examples" / "online_retail_ii" / "prepare.py"
 REFERENCE_DATA = Path(os.environ.get("CRM_REFERENCE_DATA") or PROJECT.parent / "shared" / "data")
 SOURCE = REFERENCE_DATA / "online_retail_ii" / "online_retail_ii.parquet"
 
+pytestmark = pytest.mark.warehouse  # built by a command of its own, which conftest.py does not see
+
 RAW_LINES = 1_067_370
 DUPLICATE_LINES = 34_335
 GUEST_LINES = 243_007
