@@ -5,12 +5,15 @@ A measure of resampled rows is the measure of all rows with these counts as weig
 and what is left for each is a sum or a running sum.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import TypeVar
 
 import numpy as np
 
 from crm_mining.common.arrays import FloatArray, IntArray
 
+#: What a measure is known by.
+Name = TypeVar("Name", bound=Hashable)
 #: Counts of so many rows and draws are held at a time: more would leave the processor's cache.
 CHUNK_CELLS = 400_000
 
@@ -47,8 +50,8 @@ def draw_counts(n_units: int, n_draws: int, seed: int, *, codes: IntArray | None
 
 
 def resample(
-    measure: Callable[[FloatArray], Mapping[str, FloatArray]], counts: Iterator[FloatArray] | list[FloatArray]
-) -> dict[str, FloatArray]:
+    measure: Callable[[FloatArray], Mapping[Name, FloatArray]], counts: Iterator[FloatArray] | list[FloatArray]
+) -> dict[Name, FloatArray]:
     """Measure every draw.
 
     Parameters
