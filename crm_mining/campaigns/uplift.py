@@ -19,12 +19,14 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression, RidgeCV
 
 from crm_mining.common.arrays import FloatArray
 from crm_mining.common.seeds import SEED
 from crm_mining.common.threads import one_thread
 from crm_mining.evaluation.metric_table import METRIC_COLUMNS, no_metrics
+from crm_mining.evaluation.resampling import draw_counts, percentiles, resample
 from crm_mining.evaluation.truth import read_truth, sole_persons
 
 CURRENT = "current"
@@ -245,12 +247,9 @@ def evaluate_uplift(
     truth = _true_effects(pooled, sources, record_persons, persons, effects)
     if truth is not None:
         gains["_of_truth"] = truth
-    rows = []
-    for name in (TWO_MODELS, TRANSFORMED, MEAN, RESPONSE):
-        for suffix, gain in gains.items():
-            is_known = gain.notna().to_numpy()
-            uplift, found = pooled.loc[is_known, name].to_numpy("float64"), gain[is_known].to_numpy("float64")
-            rows += [(name, *row) for row in _measured(uplift, found, suffix)]
+    measured = [row for suffix, gain in gains.items() for row in _measured(pooled, gain, suffix)]
+    names = [TWO_MODELS, TRANSFORMED, MEAN, RESPONSE]
+    rows = sorted(measured, key=lambda row: names.index(row[0]))
     table = pd.DataFrame(rows, columns=["name", "metric", "value", "interval_low", "interval_high"])
     baseline = table[table["name"] == RESPONSE].set_index("metric")["value"]
     return table.assign(
@@ -285,28 +284,65 @@ def _judged_campaigns(known: pd.DataFrame) -> Iterator[pd.DataFrame]:
         )
 
 
-def _measured(uplift: FloatArray, gain: FloatArray, suffix: str) -> Iterator[tuple[str, float, float, float]]:
-    n = len(gain)
+class _Ranking:
+    """Customers sorted by uplift once, to be measured under many weightings; equal ones gain together.
+
+    Parameters
+    ----------
+    uplift, gain : array of shape (n,)
+        As for :func:`qini_curve`.
+    """
+
+    def __init__(self, uplift: FloatArray, gain: FloatArray) -> None:
+        order = np.argsort(-uplift, kind="stable")
+        bounds = np.append(np.flatnonzero(np.append(True, np.diff(uplift[order]) != 0)), len(order))
+        shape = (len(bounds) - 1, len(order))
+        self._rows = csr_array((np.ones(len(order)), order, bounds), shape=shape)
+        self._gains = csr_array((gain[order], order, bounds), shape=shape)
+
+    def measure(self, w: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Measure the Qini coefficient and the mean gain of the first third, shape (n_weightings,) both.
+
+        Parameters
+        ----------
+        w : array of shape (n, n_weightings)
+            Weights of the rows. Of equal customers across the border of the third, a share counts.
+        """
+        n, gains = self._rows @ w, self._gains @ w
+        total, gained = n.sum(axis=0), np.cumsum(gains, axis=0)
+        # Trapezoids between the ends of the ties, less the triangle of those drawn by lot.
+        area = ((gained - gains / 2) * n).sum(axis=0) / total**2 - gained[-1] / total / 2
+        third = np.maximum(total // 3, 1)
+        room = third - (np.cumsum(n, axis=0) - n)
+        share = np.clip(np.divide(room, n, out=np.zeros_like(n), where=n > 0), 0, 1)
+        return area, (gains * share).sum(axis=0) / third
+
+
+def _measured(pooled: pd.DataFrame, gain: pd.Series, suffix: str) -> list[tuple[str, str, float, float, float]]:
+    """Give ``name, metric, value, interval_low, interval_high`` of all models, by one set of draws."""
+    is_known = gain.notna().to_numpy()
+    gains = gain[is_known].to_numpy("float64")
+    n = len(gains)
     if n == 0:
-        return
-    draw = np.random.default_rng(SEED)
-    draws = [draw.integers(0, n, n) for _ in range(N_RESAMPLES)]
-    measures = {f"qini{suffix}": qini_coefficient, f"top_third_effect{suffix}": _top_third}
-    if suffix:
-        measures["share_of_perfect"] = _share_of_perfect
-    for metric, measure in measures.items():
-        resampled = [measure(uplift[drawn], gain[drawn]) for drawn in draws]
-        low, high = np.quantile(resampled, [0.025, 0.975])
-        yield metric, measure(uplift, gain), float(low), float(high)
+        return []
+    rankings = {
+        name: _Ranking(pooled.loc[is_known, name].to_numpy("float64"), gains)
+        for name in (TWO_MODELS, TRANSFORMED, MEAN, RESPONSE)
+    }
+    perfect = _Ranking(gains, gains) if suffix else None
 
+    def measure(w: FloatArray) -> dict[tuple[str, str], FloatArray]:
+        best = np.zeros(w.shape[1]) if perfect is None else perfect.measure(w)[0]
+        found = {}
+        for name, ranking in rankings.items():
+            found[name, f"qini{suffix}"], found[name, f"top_third_effect{suffix}"] = ranking.measure(w)
+            if perfect is not None:
+                qini = found[name, f"qini{suffix}"]
+                found[name, "share_of_perfect"] = np.divide(qini, best, out=np.zeros_like(best), where=best > 0)
+        return found
 
-def _top_third(uplift: FloatArray, gain: FloatArray) -> float:
-    return float(gain[np.argsort(-uplift, kind="stable")[: max(1, len(gain) // 3)]].mean())
-
-
-def _share_of_perfect(uplift: FloatArray, gain: FloatArray) -> float:
-    perfect = qini_coefficient(gain, gain)
-    return qini_coefficient(uplift, gain) / perfect if perfect > 0 else 0.0
+    values, drawn = measure(np.ones((n, 1))), resample(measure, draw_counts(n, N_RESAMPLES, SEED))
+    return [(name, metric, float(v[0]), *percentiles(drawn[name, metric])) for (name, metric), v in values.items()]
 
 
 def _true_effects(

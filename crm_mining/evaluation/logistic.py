@@ -3,12 +3,16 @@
 import numpy as np
 from scipy.special import expit
 
-from crm_mining.common.arrays import FloatArray
+from crm_mining.common.arrays import BoolArray, FloatArray
 
 #: A step changes neither coefficient by more than this: far from the maximum Newton's method overshoots.
 MAX_STEP = 1.0
 #: The fit has converged when no coefficient moves by more than this.
 CONVERGED_STEP = 1e-12
+#: A second step beyond this is no refinement: see :func:`fit_lines`.
+NEAR = 0.01
+#: A line whose last step is still longer than this runs away: the classes are separated.
+AT_REST = 0.1
 
 
 def fit_line(
@@ -63,37 +67,81 @@ def fit_line(
     return float(a), float(b)
 
 
-def fit_lines(
-    z: FloatArray, y: FloatArray, w: FloatArray, start: tuple[FloatArray, FloatArray] | None = None
-) -> tuple[FloatArray, FloatArray]:
+def fit_lines(z: FloatArray, y: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Fit many lines at once, one for each weighting of the same rows, without a penalty.
+
+    Each begins at the line of all rows. The likelihood of a weighting is developed about that line to the third order,
+    whose coefficients are weighted sums of the rows, and two Newton steps are made on it. Where the second moves a
+    coefficient by more than :data:`NEAR`, the line is fitted exactly; elsewhere the slope's error is at most a
+    thirtieth of its standard deviation over the draws (measured with 300 rows of which 30 are yes, 700 of which 35 are,
+    3,000 of which 600 are).
 
     Parameters
     ----------
     z, y : array of shape (n,)
         As for :func:`fit_line`.
-    w : array of shape (n_weightings, n)
+    w : array of shape (n, n_weightings)
         Weights of the rows, as a bootstrap draws them.
-    start : tuple of arrays of shape (1,), optional
-        The line of all rows; from it three steps are enough for a bootstrap draw, otherwise twelve are made.
 
     Returns
     -------
     a, b : arrays of shape (n_weightings,)
-        Intercepts and slopes; the slope is NaN where there is no maximum.
+        Intercepts and slopes; NaN where there is no maximum.
     """
-    a, b = (np.zeros(len(w)), np.ones(len(w))) if start is None else (np.repeat(v, len(w)) for v in start)
-    ok = np.isfinite(b)
-    a, b = np.where(ok, a, 0.0), np.where(ok, b, 1.0)
-    zz = z * z
-    for _ in range(12 if start is None or not ok.all() else 3):
-        q = expit(a[:, None] + b[:, None] * z)
-        v, r = w * q * (1 - q), w * (y - q)
-        h00, h01, h11 = v.sum(axis=1), v @ z, v @ zz
-        g0, g1 = r.sum(axis=1), r @ z
-        det = h00 * h11 - h01**2
-        ok &= det > 1e-12
-        det = np.where(ok, det, 1.0)
-        a = a + np.where(ok, np.clip((h11 * g0 - h01 * g1) / det, -3, 3), 0)
-        b = b + np.where(ok, np.clip((h00 * g1 - h01 * g0) / det, -3, 3), 0)
-    return a, np.where(ok, b, np.nan)
+    a, b = (float(v[0]) for v in _newton_lines(z, y, np.ones((len(z), 1)), (0.0, 1.0), n_steps=12))
+    if not np.isfinite(b):
+        none = np.full(w.shape[1], np.nan)
+        return none, none
+    found, is_far = _expanded_lines(z, y, w, a, b)
+    if is_far.any():
+        found[:, is_far] = _newton_lines(z, y, w[:, is_far], (a, b), n_steps=5)
+    return found[0], found[1]
+
+
+def _expanded_lines(z: FloatArray, y: FloatArray, w: FloatArray, a: float, b: float) -> tuple[FloatArray, BoolArray]:
+    """Make two Newton steps on the third-order expansion about a line; tell where that is not enough."""
+    q = expit(a + b * z)
+    v = q * (1 - q)
+    bent = v * (1 - 2 * q)
+    rows = np.column_stack([y - q, (y - q) * z, *(v * z**k for k in range(3)), *(bent * z**k for k in range(4))])
+    g0, g1, h0, h1, h2, t0, t1, t2, t3 = rows.T @ w
+    da, db, is_first_known = _solve(h0, h1, h2, g0, g1)
+    # Half the third derivatives times the step twice: what the gradient there still lacks.
+    lack0 = -(t0 * da**2 + 2 * t1 * da * db + t2 * db**2) / 2
+    lack1 = -(t1 * da**2 + 2 * t2 * da * db + t3 * db**2) / 2
+    moved = (h0 + t0 * da + t1 * db, h1 + t1 * da + t2 * db, h2 + t2 * da + t3 * db)
+    ea, eb, is_second_known = _solve(*moved, lack0, lack1)
+    is_far = ~(is_first_known & is_second_known) | (np.maximum(np.abs(ea), np.abs(eb)) > NEAR)
+    return np.array([a + da + ea, b + db + eb]), is_far
+
+
+def _newton_lines(z: FloatArray, y: FloatArray, w: FloatArray, start: tuple[float, float], n_steps: int) -> FloatArray:
+    """Fit each line by Newton's method: shape (2, n_weightings), NaN where there is no maximum."""
+    a, b = (np.full(w.shape[1], v) for v in start)
+    ok = np.ones(w.shape[1], bool)
+    last = np.zeros(w.shape[1])
+    design = np.array([np.ones(len(z)), z, z * z])
+    for _ in range(n_steps):
+        q = expit(a + np.outer(z, b))
+        (g0, g1), (h0, h1, h2) = design[:2] @ (w * (y[:, None] - q)), design @ (w * (q * (1 - q)))
+        da, db, is_known = _solve(h0, h1, h2, g0, g1)
+        ok &= is_known
+        a, b = a + np.clip(da, -3, 3), b + np.clip(db, -3, 3)
+        last = np.maximum(np.abs(da), np.abs(db))
+        if last.max(initial=0.0) < CONVERGED_STEP:
+            break
+    return np.where(ok & (last < AT_REST), np.array([a, b]), np.nan)
+
+
+def _solve(
+    h0: FloatArray, h1: FloatArray, h2: FloatArray, g0: FloatArray, g1: FloatArray
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Solve many systems of two equations; 0 where one has no solution, and where that is not so."""
+    det = h0 * h2 - h1**2
+    is_known = det > 1e-12
+    det = np.where(is_known, det, 1.0)
+    return (
+        np.where(is_known, (h2 * g0 - h1 * g1) / det, 0.0),
+        np.where(is_known, (h0 * g1 - h1 * g0) / det, 0.0),
+        is_known,
+    )

@@ -17,6 +17,7 @@ from crm_mining.prediction.baselines import BASELINE_NAMES, PRIOR
 from crm_mining.prediction.encoding import Encoding
 from crm_mining.prediction.folds import fold_ids
 from crm_mining.prediction.models import Candidate, Model, Training
+from crm_mining.prediction.stopping import far_behind
 from crm_mining.prediction.task import Settings, Task
 
 #: Why there is nothing to learn.
@@ -40,11 +41,21 @@ class CrossFit:
         Candidate to array of shape (n,): log-odds or amounts, 0 where a row was not scored.
     is_tested : array of shape (n,)
         Which rows were scored.
+    is_first : array of shape (n,)
+        Which of them by the first fold: those that a candidate scored that stopped there.
+    stopped : dict
+        Candidate to why it stopped after the first fold (:mod:`.stopping`).
     """
 
     folds: list[Fold]
     scores: dict[str, FloatArray]
     is_tested: BoolArray
+    is_first: BoolArray
+    stopped: dict[str, str]
+
+    def scored_by(self, name: str) -> BoolArray:
+        """Tell which rows a candidate scored, shape (n,)."""
+        return self.is_first if name in self.stopped else self.is_tested
 
 
 def known_rows(frame: pd.DataFrame, task: Task, max_rows: int, seed: int) -> pd.DataFrame:
@@ -102,24 +113,43 @@ def cross_fit(
     CrossFit
         A fold with too little to learn from, or nothing to score, is left out.
     """
-    data, y = whole.frame, whole.y
-    folds = _folds(whole, task, settings)
-    is_only_baseline = all(name in BASELINE_NAMES for name in offered)
+    y, folds = whole.y, _folds(whole, task, settings)
+    learners = [name for name in offered if name not in BASELINE_NAMES]
     scores = {name: np.zeros(len(y)) for name in offered}
-    is_tested = np.zeros(len(y), dtype=bool)
+    is_tested, is_first = np.zeros(len(y), dtype=bool), np.zeros(len(y), dtype=bool)
+    stopped: dict[str, str] = {}
     for train, test in folds:
-        if not len(test) or not len(train) or (not is_only_baseline and too_little(y[train], task)):
+        if not len(test) or not len(train) or (learners and too_little(y[train], task)):
             continue
-        rows, ahead = data.iloc[train].reset_index(drop=True), data.iloc[test]
-        terms = encoding.fix(encoding.learn(rows, columns), rows)
-        part = Training(rows, y[train], terms, whole.groups[train], settings.seed)
-        seen = encoding.fix(part.encoded, ahead)
-        for name, model in fit_all(offered, part, task).items():
-            raw = model.raw(seen, ahead)
-            is_odds = model.score in (models.LOG_ODDS, models.PROBABILITY)
-            scores[name][test] = model.log_odds(raw) if is_odds else model.prediction(raw)
+        going_on = {name: candidate for name, candidate in offered.items() if name not in stopped}
+        for name, score in _scores_of_fold(going_on, whole, train, test, task, columns, settings).items():
+            scores[name][test] = score
+        if not is_tested.any():
+            is_first[test] = True
+            stopped = far_behind({name: scores[name][test] for name in learners}, y[test], task, learners)
         is_tested[test] = True
-    return CrossFit(folds, scores, is_tested)
+    return CrossFit(folds, scores, is_tested, is_first, stopped)
+
+
+def _scores_of_fold(
+    offered: Mapping[str, Candidate],
+    whole: Training,
+    train: IntArray,
+    test: IntArray,
+    task: Task,
+    columns: list[str],
+    settings: Settings,
+) -> dict[str, FloatArray]:
+    """Score the test rows of a fold, by models of its training rows: log-odds or amounts, shape (n_test,)."""
+    rows, ahead = whole.frame.iloc[train].reset_index(drop=True), whole.frame.iloc[test]
+    part = Training(rows, whole.y[train], encoding.learn(rows, columns), whole.groups[train], settings.seed)
+    seen = encoding.fix(part.encoded, ahead)
+    found = {}
+    for name, model in fit_all(offered, part, task).items():
+        raw = model.raw(seen, ahead)
+        is_odds = model.score in (models.LOG_ODDS, models.PROBABILITY)
+        found[name] = model.log_odds(raw) if is_odds else model.prediction(raw)
+    return found
 
 
 def _folds(whole: Training, task: Task, settings: Settings) -> list[Fold]:
@@ -144,31 +174,30 @@ def fit_all(offered: Mapping[str, Candidate], data: Training, task: Task) -> dic
 
 def calibrate_all(
     fitted: Mapping[str, Model], scored: CrossFit, y: FloatArray
-) -> tuple[dict[str, Model], dict[str, FloatArray]]:
+) -> tuple[dict[str, Model], dict[str, FloatArray], dict[str, float]]:
     """Calibrate yes/no models on the scores of rows that they have not seen.
 
     Parameters
     ----------
     fitted : mapping
-        Name to model, fitted to all rows.
+        Name to model, fitted to all rows; those that stopped have none.
     scored : CrossFit
-        Scores of the same names.
+        Scores of the same names, and of those that stopped.
     y : array of shape (n,)
         Outcomes, 0 or 1.
 
     Returns
     -------
-    models, probabilities : dict, dict
-        The models with calibration and threshold; and for each name the probability of each row, shape (n,), those of a
-        fold calibrated on the other folds, where there are others.
+    models, probabilities, thresholds : dict, dict, dict
+        The models with calibration and threshold; for each name the probability of each row, shape (n,), those of a
+        fold calibrated on the other folds, where there are others; and the probability that counts as yes.
     """
-    calibrated, probabilities = {}, {}
-    is_tested = scored.is_tested
-    for name, model in fitted.items():
-        z = scored.scores[name]
+    calibrated, probabilities, thresholds = dict(fitted), {}, dict.fromkeys(scored.scores, 0.5)
+    for name, z in scored.scores.items():
+        is_tested = scored.scored_by(name)
         if not is_tested.any():
-            no_line = calibration.platt(np.zeros(0), y)
-            calibrated[name] = model if name == PRIOR else replace(model, calibration=no_line)
+            if name != PRIOR:
+                calibrated[name] = replace(fitted[name], calibration=calibration.platt(np.zeros(0), y))
             probabilities[name] = z
             continue
         line = _line(name, z[is_tested], y[is_tested])
@@ -180,8 +209,10 @@ def calibrate_all(
             p[test] = 1 / (1 + np.exp(-(a + b * z[test])))
         probabilities[name] = p
         of_tested = 1 / (1 + np.exp(-(line[0] + line[1] * z[is_tested])))
-        calibrated[name] = replace(model, calibration=line, threshold=choose_threshold(of_tested))
-    return calibrated, probabilities
+        thresholds[name] = choose_threshold(of_tested)
+        if name in fitted:
+            calibrated[name] = replace(fitted[name], calibration=line, threshold=thresholds[name])
+    return calibrated, probabilities, thresholds
 
 
 def _line(name: str, log_odds: FloatArray, y: FloatArray) -> tuple[float, float]:
@@ -190,20 +221,20 @@ def _line(name: str, log_odds: FloatArray, y: FloatArray) -> tuple[float, float]
 
 
 def predictions_out_of_fold(
-    fitted: Mapping[str, Model], predicted: Mapping[str, FloatArray], scored: CrossFit, whole: Training
+    predicted: Mapping[str, FloatArray], thresholds: Mapping[str, float], scored: CrossFit, whole: Training
 ) -> pd.DataFrame:
     """Give a table of :data:`crm_mining.prediction.metrics.PREDICTION_COLUMNS`, one row per model and scored row."""
     fold = np.zeros(len(whole.y), dtype="int64")
     for k, (_, test) in enumerate(scored.folds, start=1):
         fold[test] = k
-    row = np.flatnonzero(scored.is_tested)
+    rows = {name: np.flatnonzero(scored.scored_by(name)) for name in predicted}
     return pd.concat(
         [
             pd.DataFrame({
                 "model": name, "split": SPLIT_CV, "fold": fold[row], "row": row, "group": whole.groups[row],
-                "actual": whole.y[row], "prediction": predicted[name][row], "threshold": model.threshold,
+                "actual": whole.y[row], "prediction": predicted[name][row], "threshold": thresholds[name],
             })
-            for name, model in fitted.items()
+            for name, row in rows.items()
         ],
         ignore_index=True,
     )  # fmt: skip

@@ -20,7 +20,7 @@ extremes cut off, standardised), ``raw`` (the number as it is, for trees; it sta
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
@@ -66,8 +66,12 @@ class Encoding:
 
     def terms(self, families: Sequence[str]) -> pd.DataFrame:
         """List the terms of some families: ``term, feature, family, kind`` (of the first row), one row per term."""
-        chosen = self.table[self.table["family"].isin(list(families))]
-        return chosen[["term", "feature", "family", "kind"]].drop_duplicates("term", ignore_index=True)
+        key = tuple(families)
+        if key not in self._of_families:
+            chosen = self.table[self.table["family"].isin(key)]
+            own = chosen[["term", "feature", "family", "kind"]].drop_duplicates("term", ignore_index=True)
+            self._of_families[key] = own
+        return self._of_families[key]
 
     def matrix(self, frame: pd.DataFrame, terms: Sequence[str]) -> FloatArray:
         """Compute terms, shape (n_rows, n_terms).
@@ -92,10 +96,32 @@ class Encoding:
             if feature in self._known_levels:
                 self._levels(frame[feature], feature, own, place, found)
             else:
-                x = as_numbers(frame[feature])
-                for term in own:
-                    found[:, place[term]] = self._terms[term].value(x)
+                self._numbers(as_numbers(frame[feature]), own, place, found)
         return found
+
+    def _numbers(self, x: FloatArray, terms: Sequence[str], place: Mapping[str, int], found: FloatArray) -> None:
+        """Compute the terms of a number; those that interpolate between the same points share the interpolation."""
+        is_missing = np.isnan(x)
+        shared: dict[tuple[bytes, ...], tuple[FloatArray, BoolArray]] = {}
+        for name in terms:
+            term = self._terms[name]
+            if term.kind == "missing":
+                found[:, place[name]] = is_missing
+                continue
+            if term.points not in shared:
+                shared[term.points] = term.line(x)
+            value, inside = shared[term.points]
+            value = value**term.power if term.power != 1 else value
+            found[:, place[name]] = np.where(inside, value, np.nan if term.family == "raw" else 0.0)
+
+    @cached_property
+    def owners(self) -> pd.DataFrame:
+        """List ``term, feature, family``, one row per term."""
+        return self.table[["term", "feature", "family"]].drop_duplicates("term")
+
+    @cached_property
+    def _of_families(self) -> dict[tuple[str, ...], pd.DataFrame]:
+        return {}
 
     @cached_property
     def _terms(self) -> dict[str, "_Term"]:
@@ -153,16 +179,27 @@ class _Term:
     slope: FloatArray
     power: float
 
-    def value(self, x: FloatArray) -> FloatArray:
-        """Value of a term of a number, shape (n,); null is NaN."""
-        is_missing = np.isnan(x)
-        if self.kind == "missing":
-            return is_missing.astype("float64")
-        segment = np.searchsorted(np.where(np.isnan(self.lower), -np.inf, self.lower), x, side="right") - 1
-        inside = (segment >= 0) & (x < np.where(np.isnan(self.upper), np.inf, self.upper)[segment]) & ~is_missing
-        value = self.start[segment] + self.slope[segment] * (x - np.nan_to_num(self.lower)[segment])
-        value = value**self.power if self.power != 1 else value
-        return np.where(inside, value, np.nan if self.family == "raw" else 0.0)
+    @cached_property
+    def points(self) -> tuple[bytes, ...]:
+        """What the value depends on, but for the power."""
+        return tuple(part.tobytes() for part in (self.lower, self.upper, self.start, self.slope))
+
+    @cached_property
+    def _bounds(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Lower and upper bounds, none as infinite, and from where the slope counts."""
+        lower, upper = (np.where(np.isnan(v), end, v) for v, end in ((self.lower, -np.inf), (self.upper, np.inf)))
+        return lower, upper, np.nan_to_num(self.lower)
+
+    def line(self, x: FloatArray) -> tuple[FloatArray, BoolArray]:
+        """Value before the power, and which numbers a row fits, shape (n,) both; null is NaN and fits none."""
+        lower, upper, origin = self._bounds
+        if len(lower) == 1:
+            inside = (x >= lower) & (x < upper)
+            return self.start + self.slope * (x - origin), inside
+        # NaN sorts last, into a segment whose upper bound it is not below.
+        segment = np.searchsorted(lower, x, side="right") - 1
+        inside = (segment >= 0) & (x < upper[segment])
+        return self.start[segment] + self.slope[segment] * (x - origin[segment]), inside
 
 
 @dataclass(frozen=True)
@@ -192,13 +229,13 @@ class FixedEncoding(Encoding):
 
 def fix(encoded: Encoding, frame: pd.DataFrame) -> FixedEncoding:
     """Compute all terms of a frame once."""
-    names = encoded.table["term"].drop_duplicates().tolist()
-    values = Encoding(encoded.table, encoded.typical).matrix(frame, names)
+    names = list(encoded._terms)
+    values = Encoding.matrix(encoded, frame, names)
     return FixedEncoding(encoded.table, encoded.typical, frame, values, {name: i for i, name in enumerate(names)})
 
 
-def learn(frame: pd.DataFrame, features: Sequence[str]) -> Encoding:
-    """Learn the terms of each feature.
+def learn(frame: pd.DataFrame, features: Sequence[str]) -> FixedEncoding:
+    """Learn the terms of each feature, and compute those of the training rows.
 
     Parameters
     ----------
@@ -209,7 +246,7 @@ def learn(frame: pd.DataFrame, features: Sequence[str]) -> Encoding:
 
     Returns
     -------
-    Encoding
+    FixedEncoding
 
     Raises
     ------
@@ -228,10 +265,10 @@ def learn(frame: pd.DataFrame, features: Sequence[str]) -> Encoding:
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     if (table.groupby("term")["feature"].nunique() > 1).any():
         raise ValueError("two features give terms of one name; rename one of them")
-    bare = Encoding(table, {})
-    terms = bare.terms(("normal", "square", "value", *BINNED))["term"].tolist()
-    means = bare.matrix(frame, terms).mean(axis=0) if len(frame) else np.zeros(len(terms))
-    return Encoding(table, dict(zip(terms, means.tolist(), strict=True)))
+    fixed = fix(Encoding(table, {}), frame)
+    terms = fixed.terms(("normal", "square", "value", *BINNED))["term"].tolist()
+    typical = {term: float(fixed.values[:, fixed.place[term]].mean()) if len(frame) else 0.0 for term in terms}
+    return replace(fixed, typical=typical)
 
 
 def is_numeric(column: pd.Series) -> bool:
@@ -246,7 +283,9 @@ def as_numbers(column: pd.Series) -> FloatArray:
     """Convert to floats, null, infinite and absurdly large numbers as NaN."""
     if not is_numeric(column):
         column = pd.to_numeric(column, errors="coerce")
-    values = column.astype("Float64").to_numpy(dtype="float64", na_value=np.nan)
+    is_plain = isinstance(column.dtype, np.dtype) and column.dtype != object
+    known = column if is_plain else column.astype("Float64")
+    values = known.to_numpy(dtype="float64") if is_plain else known.to_numpy(dtype="float64", na_value=np.nan)
     return np.where(np.abs(values) <= LARGEST, values, np.nan)
 
 

@@ -27,18 +27,37 @@ def fold_ids(y: FloatArray, groups: IntArray, n_folds: int, seed: int) -> IntArr
     return fold[np.searchsorted(table.index.to_numpy(), groups)]
 
 
-def best_option(options: Sequence[float], data: Training, loss: Callable[[float, IntArray, IntArray], float]) -> float:
-    """Choose the option of least mean loss in three inner folds, climbing down from the middle one."""
-    fold = fold_ids(data.y, data.groups, 3, data.seed)
-    parts = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(3)]
+def best_option(
+    options: Sequence[float], data: Training, fold: Callable[[IntArray, IntArray], Callable[[float], float]]
+) -> float:
+    """Choose the option of least mean loss in three inner folds, climbing down from the middle one.
+
+    Parameters
+    ----------
+    options : sequence of float
+        In the order of their strength.
+    data : Training
+        Rows, outcomes and groups.
+    fold : callable
+        Takes row numbers to train on and to test on, and gives a function from an option to its loss; it may remember
+        where the option before ended.
+
+    Returns
+    -------
+    float
+        The first option where there are too few rows to tell.
+    """
+    number = fold_ids(data.y, data.groups, 3, data.seed)
+    parts = [(np.flatnonzero(number != k), np.flatnonzero(number == k)) for k in range(3)]
     if len(data.y) < 30 or any(len(np.unique(data.y[train])) < 2 or not len(test) for train, test in parts):
         return options[0]
+    losses = [fold(train, test) for train, test in parts]
     # From the middle downhill: the loss has one valley.
     found: dict[int, float] = {}
 
     def mean(i: int) -> float:
         if i not in found:
-            found[i] = float(np.mean([loss(options[i], train, test) for train, test in parts]))
+            found[i] = float(np.mean([loss(options[i]) for loss in losses]))
         return found[i]
 
     at = len(options) // 2

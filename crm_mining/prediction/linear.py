@@ -1,12 +1,12 @@
 """Linear candidates: for yes or no logistic regression, scorecard and support vector machine; for amounts four more."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
-from sklearn.linear_model import ElasticNet, LinearRegression, LogisticRegression, PoissonRegressor, Ridge
-from sklearn.svm import LinearSVC
+from sklearn.linear_model import ElasticNet, LinearRegression, Ridge
 
 from crm_mining.common.arrays import FloatArray, IntArray
 from crm_mining.prediction import encoding
@@ -22,6 +22,7 @@ from crm_mining.prediction.models import (
     amount_bounds,
     term_table,
 )
+from crm_mining.prediction.penalised import LOGISTIC, POISSON, SQUARED_HINGE, PenalisedFit
 
 LOGISTIC_C = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0)
 SVM_C = (0.001, 0.01, 0.1)
@@ -53,16 +54,13 @@ def linear_svm(data: Training) -> Model:
     """Linear support vector machine (squared hinge), C by inner cross-validation; calibration makes it log-odds."""
     terms, x = data.matrix(encoding.LINEAR)
 
-    def fit(c: float, rows: IntArray) -> tuple[FloatArray, float]:
-        model = LinearSVC(C=c, dual=False, max_iter=2000, random_state=data.seed).fit(x[rows], data.y[rows])
-        return model.coef_[0], float(model.intercept_[0])
+    def fold(train: IntArray, test: IntArray) -> Callable[[float], float]:
+        fit, seen, y = PenalisedFit(SQUARED_HINGE, x[train], data.y[train]), x[test], data.y[test]
+        return lambda c: float(SQUARED_HINGE.value(fit.fit(1 / c, tolerance=1e-3).score(seen), y).mean())
 
-    def loss(c: float, train: IntArray, test: IntArray) -> float:
-        w, b = fit(c, train)
-        return float(np.mean(np.maximum(0, 1 - (2 * data.y[test] - 1) * (x[test] @ w + b)) ** 2))
-
-    w, b = fit(best_option(SVM_C, data, loss), np.arange(len(x)))
-    return Model("linear_svm", LOG_ODDS, b, term_table(terms["term"], w))
+    c = best_option(SVM_C, data, fold)
+    model = PenalisedFit(SQUARED_HINGE, x, data.y).fit(1 / c, tolerance=1e-12)
+    return Model("linear_svm", LOG_ODDS, model.intercept, term_table(terms["term"], model.coefficients))
 
 
 def linear_regression(data: Training) -> Model:
@@ -76,10 +74,11 @@ def ridge_regression(data: Training) -> Model:
     """Least squares with an L2 penalty, its strength by inner cross-validation."""
     terms, x = data.matrix((*encoding.LINEAR, "value"))
 
-    def loss(alpha: float, train: IntArray, test: IntArray) -> float:
-        return _squared(Ridge(alpha).fit(x[train], data.y[train]).predict(x[test]), data.y[test])
+    def fold(train: IntArray, test: IntArray) -> Callable[[float], float]:
+        own, seen = x[train], x[test]
+        return lambda alpha: _squared(Ridge(alpha).fit(own, data.y[train]).predict(seen), data.y[test])
 
-    alpha = best_option(RIDGE_ALPHA[::-1], data, loss)
+    alpha = best_option(RIDGE_ALPHA[::-1], data, fold)
     model = Ridge(alpha).fit(x, data.y)
     return _amount("ridge_regression", IDENTITY, data, terms["term"], x, model.coef_, float(model.intercept_), alpha)
 
@@ -89,13 +88,14 @@ def elastic_net(data: Training) -> Model:
     terms, x = data.matrix((*encoding.LINEAR, "value"))
     spread = float(data.y.std()) or 1.0
 
-    def fit(share: float, rows: IntArray) -> ElasticNet:
-        return ElasticNet(alpha=share * spread, l1_ratio=0.5, max_iter=5000, tol=1e-3).fit(x[rows], data.y[rows])
+    def fold(train: IntArray, test: IntArray) -> Callable[[float], float]:
+        net, own, seen = _net(), np.asfortranarray(x[train]), x[test]
+        return lambda share: _squared(
+            net.set_params(alpha=share * spread).fit(own, data.y[train]).predict(seen), data.y[test]
+        )
 
-    def loss(share: float, train: IntArray, test: IntArray) -> float:
-        return _squared(fit(share, train).predict(x[test]), data.y[test])
-
-    model = fit(best_option((0.1, 0.03, 0.01, 0.003), data, loss), np.arange(len(x)))
+    share = best_option((0.1, 0.03, 0.01, 0.003), data, fold)
+    model = _net().set_params(alpha=share * spread).fit(x, data.y)
     table = term_table(terms["term"], model.coef_)
     return Model("elastic_net", IDENTITY, float(model.intercept_), table, bounds=amount_bounds(data.y))
 
@@ -110,16 +110,19 @@ def poisson_regression(data: Training) -> Model:
     scale = float(data.y.mean())
     y = data.y / scale
 
-    def fit(alpha: float, rows: IntArray) -> PoissonRegressor:
-        return PoissonRegressor(alpha=alpha, solver="newton-cholesky", max_iter=200).fit(x[rows], y[rows])
+    def fold(train: IntArray, test: IntArray) -> Callable[[float], float]:
+        fit, seen = PenalisedFit(POISSON, x[train], y[train]), x[test]
 
-    def loss(alpha: float, train: IntArray, test: IntArray) -> float:
-        return _squared(np.minimum(fit(alpha, train).predict(x[test]), y.max()), y[test])
+        def loss(alpha: float) -> float:
+            score = fit.fit(alpha * len(train), tolerance=1e-4).score(seen)
+            return _squared(np.exp(np.minimum(score, np.log(y.max()))), y[test])
 
-    model = fit(best_option(GLM_ALPHA[::-1], data, loss), np.arange(len(x)))
-    table = term_table(terms["term"], model.coef_)
-    intercept = float(model.intercept_) + float(np.log(scale))
-    return Model("poisson_regression", LOG, intercept, table, bounds=amount_bounds(data.y))
+        return loss
+
+    alpha = best_option(GLM_ALPHA[::-1], data, fold)
+    model = PenalisedFit(POISSON, x, y).fit(alpha * len(y), tolerance=1e-12)
+    table = term_table(terms["term"], model.coefficients)
+    return Model("poisson_regression", LOG, model.intercept + float(np.log(scale)), table, bounds=amount_bounds(data.y))
 
 
 def bin_evidence(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -145,6 +148,10 @@ def bin_evidence(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.where(np.isfinite(evidence), evidence, 0.0), np.where(np.isfinite(error), error, 0.0)
 
 
+def _net() -> ElasticNet:
+    return ElasticNet(l1_ratio=0.5, max_iter=5000, tol=1e-3, precompute=True, warm_start=True)
+
+
 def _squared(predicted: FloatArray, y: FloatArray) -> float:
     return float(np.mean((predicted - y) ** 2))
 
@@ -153,22 +160,16 @@ def _logistic(name: str, data: Training, terms: list[str], x: FloatArray) -> Mod
     if x.shape[1] == 0:
         return Model(name, LOG_ODDS, prior_log_odds(data.y))
 
-    def fit(c: float, rows: IntArray, tol: float) -> LogisticRegression:
-        return LogisticRegression(C=c, solver="newton-cholesky", max_iter=200, tol=tol).fit(x[rows], data.y[rows])
+    def fold(train: IntArray, test: IntArray) -> Callable[[float], float]:
+        fit, seen, y = PenalisedFit(LOGISTIC, x[train], data.y[train]), x[test], data.y[test]
+        return lambda c: float(LOGISTIC.value(fit.fit(1 / c, tolerance=1e-3).score(seen), y).mean())
 
-    def loss(c: float, train: IntArray, test: IntArray) -> float:
-        s = fit(c, train, 1e-3).decision_function(x[test])
-        return float(np.mean(np.logaddexp(0, s) - data.y[test] * s))
-
-    c = best_option(LOGISTIC_C, data, loss)
-    model = fit(c, np.arange(len(x)), 1e-8)
-    p = expit(model.decision_function(x))
-    design = np.column_stack([x, np.ones(len(x))])
-    penalty = np.diag(np.append(np.full(x.shape[1], 1 / c), 0.0))
-    information = design.T @ (design * (p * (1 - p))[:, None]) + penalty
+    c = best_option(LOGISTIC_C, data, fold)
+    model = PenalisedFit(LOGISTIC, x, data.y).fit(1 / c, tolerance=1e-12)
+    information = model.information(1 / c)
     error = np.sqrt(np.maximum(np.diag(np.linalg.pinv(information, hermitian=True)), 0))[:-1]
-    w = model.coef_[0]
-    return Model(name, LOG_ODDS, float(model.intercept_[0]), term_table(terms, w, w - 1.96 * error, w + 1.96 * error))
+    w = model.coefficients
+    return Model(name, LOG_ODDS, model.intercept, term_table(terms, w, w - 1.96 * error, w + 1.96 * error))
 
 
 def _amount(

@@ -1,13 +1,14 @@
 """How good predictions are, each measure with a bootstrap interval and the baseline's value on the same rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from crm_mining.common.arrays import FloatArray, IntArray
-from crm_mining.evaluation.binary import log_losses, measures, ratio
+from crm_mining.evaluation.binary import Probabilities, log_losses, ratio
 from crm_mining.evaluation.metric_table import METRIC_COLUMNS
+from crm_mining.evaluation.resampling import draw_counts, percentiles, resample
 
 PREDICTION_COLUMNS = ("model", "split", "fold", "row", "group", "actual", "prediction", "threshold")
 CLASSIFICATION_METRICS = (
@@ -36,7 +37,7 @@ def evaluate(
     baseline : str
         The model whose values fill the column ``baseline``.
     n_resamples : int
-        Poisson bootstrap draws of customers (Chamandy et al. 2012); 0 leaves the intervals null.
+        Bootstrap draws of customers (:mod:`crm_mining.evaluation.resampling`); 0 leaves the intervals null.
     seed : int
         Of the draws.
 
@@ -51,15 +52,11 @@ def evaluate(
     for split, part in predictions.groupby("split", sort=True):
         folds = sorted(part["fold"].unique())
         for fold in [*folds, *([-1] if len(folds) > 1 else [])]:
-            here = part if fold == -1 else part[part["fold"] == fold]
-            values = {
-                str(model): intervals(
-                    own["actual"].to_numpy(dtype="float64"), own["prediction"].to_numpy(dtype="float64"),
-                    own["group"].to_numpy(dtype="int64"), kind=kind, threshold=float(own["threshold"].iloc[0]),
-                    n_resamples=n_resamples, seed=seed,
-                )
-                for model, own in here.sort_values("row", kind="stable").groupby("model", sort=False)
-            }  # fmt: skip
+            here = part[part["fold"] == fold]
+            if fold == -1:
+                # What stopped after the first fold is not measured on all of them.
+                here = part[part.groupby("model")["fold"].transform("nunique") == len(folds)]
+            values = of_models(here, kind, n_resamples, seed)
             rows += [
                 (model, target, split, int(fold), metric, *triple, values.get(baseline, measures)[metric][0])
                 for model, measures in values.items()
@@ -68,46 +65,96 @@ def evaluate(
     return pd.DataFrame(rows, columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)
 
 
-def intervals(
-    y: FloatArray, p: FloatArray, groups: IntArray, *, kind: str, threshold: float = 0.5, n_resamples: int, seed: int
-) -> dict[str, tuple[float, float, float]]:
-    """Measure one set of predictions: metric to value and 95 % interval (NaN where there is none)."""
-    measure: Callable[[FloatArray, FloatArray, FloatArray], dict[str, FloatArray]]
-    if kind == "regression":
-        measure = _regression
-    else:
-
-        def measure(y: FloatArray, p: FloatArray, w: FloatArray) -> dict[str, FloatArray]:
-            return measures(y, p, w, threshold)
-
-    value = measure(y, p, np.ones((1, len(y))))
-    if n_resamples == 0:
-        return {name: (float(v[0]), np.nan, np.nan) for name, v in value.items()}
-    rng = np.random.default_rng(seed)
-    widen = 1.0
-    if len(y) > MAX_BOOTSTRAP_ROWS:
-        chosen = np.sort(rng.choice(len(y), MAX_BOOTSTRAP_ROWS, replace=False))
-        widen = float(np.sqrt(len(chosen) / len(y)))
-        y, p, groups = y[chosen], p[chosen], groups[chosen]
-    codes = np.unique(groups, return_inverse=True)[1]
-    chunks = [
-        measure(y, p, rng.poisson(1.0, (25, int(codes.max()) + 1)).astype("float64")[:, codes])
-        for _ in range(-(-n_resamples // 25))
-    ]
-    found: dict[str, tuple[float, float, float]] = {}
-    for name, v in value.items():
-        drawn = np.concatenate([chunk[name] for chunk in chunks])
-        drawn = drawn[np.isfinite(drawn)]
-        if not len(drawn) or not np.isfinite(v[0]):
-            found[name] = (float(v[0]), np.nan, np.nan)
-            continue
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        # A sample's interval is that of fewer rows; about the middle of the draws it shrinks as the square root.
-        middle = float(np.median(drawn))
-        if widen < 1:
-            low, high = (v[0] + (q - middle) * widen for q in (low, high))
-        found[name] = (float(v[0]), float(low), float(high))
+def of_models(
+    here: pd.DataFrame, kind: str, n_resamples: int, seed: int
+) -> dict[str, dict[str, tuple[float, float, float]]]:
+    """Measure every model on the same rows, and so on the same draws: model to what :func:`intervals` gives."""
+    known: tuple[IntArray, list[FloatArray]] | None = None
+    found = {}
+    for model, own in here.sort_values("row", kind="stable").groupby("model", sort=False):
+        groups = own["group"].to_numpy(dtype="int64")
+        if known is None or not np.array_equal(known[0], groups):
+            known = groups, draws(groups, n_resamples, seed)
+        found[str(model)] = intervals(
+            own["actual"].to_numpy(dtype="float64"), own["prediction"].to_numpy(dtype="float64"), groups, kind=kind,
+            threshold=float(own["threshold"].iloc[0]), n_resamples=n_resamples, seed=seed, counts=known[1],
+        )  # fmt: skip
     return found
+
+
+def intervals(
+    y: FloatArray,
+    p: FloatArray,
+    groups: IntArray,
+    *,
+    kind: str,
+    threshold: float = 0.5,
+    n_resamples: int,
+    seed: int,
+    counts: list[FloatArray] | None = None,
+) -> dict[str, tuple[float, float, float]]:
+    """Measure one set of predictions.
+
+    Parameters
+    ----------
+    y, p : array of shape (n,)
+        Outcomes and predictions.
+    groups : array of shape (n,)
+        Number of the customer: rows of one are drawn together.
+    kind : str
+        ``classification`` or ``regression``.
+    threshold : float
+        Probability from which a customer counts as yes.
+    n_resamples, seed : int
+        As for :func:`evaluate`.
+    counts : list of arrays, optional
+        The draws of :func:`draws`, where several models are measured on the same rows.
+
+    Returns
+    -------
+    dict
+        Metric to value and 95 % interval (NaN where there is none).
+    """
+    measure = _measure(y, p, kind, threshold)
+    value = {name: float(v[0]) for name, v in measure(np.ones((len(y), 1))).items()}
+    if n_resamples == 0 or not len(y):
+        return {name: (v, np.nan, np.nan) for name, v in value.items()}
+    rows = _interval_rows(len(y), seed)
+    if len(rows) < len(y):
+        measure = _measure(y[rows], p[rows], kind, threshold)
+    drawn = resample(measure, draws(groups, n_resamples, seed) if counts is None else counts)
+    return {name: (v, *_interval(v, drawn[name], np.sqrt(len(rows) / len(y)))) for name, v in value.items()}
+
+
+def draws(groups: IntArray, n_resamples: int, seed: int) -> list[FloatArray]:
+    """Draw customers: parts of shape (n_rows, n_drawn), of the rows that :func:`intervals` looks at."""
+    rows = _interval_rows(len(groups), seed)
+    codes = np.unique(groups[rows], return_inverse=True)[1]
+    return list(draw_counts(int(codes.max(initial=-1)) + 1, n_resamples, seed, codes=codes)) if len(codes) else []
+
+
+def _measure(
+    y: FloatArray, p: FloatArray, kind: str, threshold: float
+) -> Callable[[FloatArray], dict[str, FloatArray]]:
+    return _amounts(y, p) if kind == "regression" else Probabilities(y, p, threshold).measure
+
+
+def _interval_rows(n: int, seed: int) -> IntArray:
+    """Choose the rows that intervals come from."""
+    if n <= MAX_BOOTSTRAP_ROWS:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, MAX_BOOTSTRAP_ROWS, replace=False))
+
+
+def _interval(value: float, drawn: FloatArray, widen: float) -> tuple[float, float]:
+    if not np.isfinite(value):
+        return np.nan, np.nan
+    low, high = percentiles(drawn)
+    if widen < 1:
+        # A sample's interval is that of fewer rows; about the middle of the draws it shrinks as the square root.
+        middle = float(np.median(drawn[np.isfinite(drawn)]))
+        low, high = (value + (end - middle) * widen for end in (low, high))
+    return low, high
 
 
 def score_deciles(predictions: pd.DataFrame, *, target: str) -> pd.DataFrame:
@@ -121,13 +168,11 @@ def score_deciles(predictions: pd.DataFrame, *, target: str) -> pd.DataFrame:
     """
     rows = []
     for (model, split), part in predictions.groupby(["model", "split"], sort=True):
-        rate = part["actual"].mean()
-        tenth = pd.Series(assign_deciles(part["prediction"].to_numpy(), part["row"].to_numpy()), index=part.index)
-        for decile, own in part.groupby(tenth, sort=True):
-            observed = own["actual"].mean()
-            lift = observed / rate if rate > 0 else np.nan
-            rows.append((model, target, split, int(str(decile)), len(own), int(own["actual"].sum()),
-                         own["prediction"].mean(), observed, lift))  # fmt: skip
+        y, p = part["actual"].to_numpy(dtype="float64"), part["prediction"].to_numpy(dtype="float64")
+        rate = y.mean()
+        for decile, n, positive, mean in _counted(assign_deciles(p, part["row"].to_numpy()), y, p):
+            lift = positive / n / rate if rate > 0 else np.nan
+            rows.append((model, target, split, decile, n, int(positive), mean, positive / n, lift))
     columns = [
         "model", "target", "split", "decile",
         "n_customers", "n_positive", "mean_probability", "observed_rate", "lift",
@@ -148,15 +193,22 @@ def calibration_bins(predictions: pd.DataFrame, *, target: str, n_bins: int = 10
     for (model, split), part in predictions.groupby(["model", "split"], sort=True):
         ranks = part["prediction"].rank(method="average", pct=True)
         number = np.minimum((ranks * n_bins).to_numpy().astype("int64"), n_bins - 1)
-        for at, own in part.groupby(number, sort=True):
-            low, high = wilson(float(own["actual"].sum()), len(own))
-            rows.append((model, target, split, int(str(at)) + 1, len(own), own["prediction"].mean(),
-                         own["actual"].mean(), low, high))  # fmt: skip
+        y, p = part["actual"].to_numpy(dtype="float64"), part["prediction"].to_numpy(dtype="float64")
+        for at, n, positive, mean in _counted(number, y, p):
+            rows.append((model, target, split, at + 1, n, mean, positive / n, *wilson(positive, n)))
     columns = [
         "model", "target", "split", "bin",
         "n_customers", "mean_probability", "observed_rate", "interval_low", "interval_high",
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
+
+
+def _counted(number: IntArray, y: FloatArray, p: FloatArray) -> Iterator[tuple[int, int, float, float]]:
+    """Give number, rows, rows of yes and mean probability of each bin that has rows, in their order."""
+    n = np.bincount(number)
+    positive, total = np.bincount(number, y), np.bincount(number, p)
+    for at in np.flatnonzero(n).tolist():
+        yield at, int(n[at]), float(positive[at]), float(total[at] / n[at])
 
 
 def confusion_matrices(predictions: pd.DataFrame, *, target: str) -> pd.DataFrame:
@@ -169,11 +221,12 @@ def confusion_matrices(predictions: pd.DataFrame, *, target: str) -> pd.DataFram
     """
     rows = []
     for (model, split), part in predictions.groupby(["model", "split"], sort=True):
-        yes = part["prediction"] >= part["threshold"]
-        for actual in (False, True):
-            for predicted in (False, True):
-                n = int(((part["actual"] == 1) == actual).mul(yes == predicted).sum())
-                rows.append((model, target, split, float(part["threshold"].iloc[0]), actual, predicted, n))
+        threshold = float(part["threshold"].iloc[0])
+        yes, actual = part["prediction"].to_numpy() >= threshold, part["actual"].to_numpy() == 1
+        for is_actual in (False, True):
+            for is_predicted in (False, True):
+                n = int(((actual == is_actual) & (yes == is_predicted)).sum())
+                rows.append((model, target, split, threshold, is_actual, is_predicted, n))
     columns = ["model", "target", "split", "threshold", "is_actual", "is_predicted", "n_customers"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -206,13 +259,19 @@ def losses(y: FloatArray, prediction: FloatArray, kind: str) -> FloatArray:
     return log_losses(y, prediction)
 
 
-def _regression(y: FloatArray, p: FloatArray, w: FloatArray) -> dict[str, FloatArray]:
-    total = w.sum(axis=1)
-    squares = w @ (y - p) ** 2
-    mean = ratio(w @ y, total)
-    spread = w @ y**2 - total * mean**2
-    return {
-        "mae": ratio(w @ np.abs(y - p), total),
-        "rmse": np.sqrt(ratio(squares, total)),
-        "r2": 1 - ratio(squares, np.where(spread > 1e-12, spread, 0.0)),
-    }
+def _amounts(y: FloatArray, p: FloatArray) -> Callable[[FloatArray], dict[str, FloatArray]]:
+    """Measures of amounts: a function of weights of shape (n, n_weightings)."""
+    middle = float(y.mean()) if len(y) else 0.0
+    off = y - middle
+    sums = np.column_stack([np.ones(len(y)), off, off**2, np.abs(y - p), (y - p) ** 2])
+
+    def measure(w: FloatArray) -> dict[str, FloatArray]:
+        total, first, second, absolute, squares = sums.T @ w
+        spread = second - total * ratio(first, total) ** 2
+        return {
+            "mae": ratio(absolute, total),
+            "rmse": np.sqrt(ratio(squares, total)),
+            "r2": 1 - ratio(squares, np.where(spread > 1e-12, spread, 0.0)),
+        }
+
+    return measure

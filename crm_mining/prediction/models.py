@@ -157,8 +157,7 @@ def contributions(model: Model, encoded: Encoding, frame: pd.DataFrame) -> tuple
 
 def with_features(model: Model, encoded: Encoding) -> pd.DataFrame:
     """Add ``feature`` and ``family`` to the terms of a model."""
-    known = encoded.table[["term", "feature", "family"]].drop_duplicates("term")
-    return model.terms.merge(known, on="term", how="left", sort=False)
+    return model.terms.merge(encoded.owners, on="term", how="left", sort=False)
 
 
 def empty_table(columns: dict[str, str]) -> pd.DataFrame:

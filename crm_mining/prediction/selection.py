@@ -1,7 +1,8 @@
 """Choose among candidate models, calibrate them and judge the choice once.
 
 Every candidate is cross-fitted: the terms, the penalty and the model of a fold are learned from its training rows
-alone, and calibration from the out-of-fold scores. The champion is the simplest candidate whose out-of-fold loss (log
+alone, and calibration from the out-of-fold scores. Candidates that lie far behind the best after the first fold are
+fitted no further (:mod:`.stopping`). The champion is the simplest candidate whose out-of-fold loss (log
 loss; squared error for amounts) is within one standard error of the best one's (Breiman et al. 1984), the standard
 error being that of the difference between the two on the same rows. It is used where its 95 % interval lies clear of
 the best baseline's (ROC area; root mean squared error for amounts), out of fold and again on the hold-out; otherwise
@@ -63,6 +64,8 @@ class TargetFit:
     importance : DataFrame
         ``model, feature, permutation_importance``: how much ROC area is lost (RMSE gained) when the feature is
         shuffled; for the model that is used.
+    stopped : dict
+        Candidate to why it stopped after the first fold (:mod:`.stopping`); it has metrics, but no model.
     """
 
     target: str
@@ -76,6 +79,7 @@ class TargetFit:
     predictions: pd.DataFrame = field(repr=False)
     metrics: pd.DataFrame = field(repr=False)
     importance: pd.DataFrame = field(repr=False)
+    stopped: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,13 +142,15 @@ def fit_target(
         scored = cross_fit(by_rule | learners, whole, task, columns, chosen)
         if learners and not scored.is_tested.any():
             learners, why_not = {}, TOO_FEW
+            scored = replace(scored, scores={name: scored.scores[name] for name in by_rule})
+        learners = {name: candidate for name, candidate in learners.items() if name not in scored.stopped}
         fitted = fit_all(by_rule | learners, whole, task)
-        predicted = scored.scores
+        predicted, thresholds = scored.scores, dict.fromkeys(scored.scores, 0.5)
         if task.is_yes_no:
-            fitted, predicted = calibrate_all(fitted, scored, whole.y)
+            fitted, predicted, thresholds = calibrate_all(fitted, scored, whole.y)
         tested = {name: predicted[name][scored.is_tested] for name in fitted}
         loss = {name: metrics.losses(whole.y[scored.is_tested], p, task.kind) for name, p in tested.items()}
-        predictions = predictions_out_of_fold(fitted, predicted, scored, whole)
+        predictions = predictions_out_of_fold(predicted, thresholds, scored, whole)
         choice = _choose(loss, list(learners), list(by_rule), predictions, why_not, task, chosen)
         held = None
         if holdout is not None and len(holdout):
@@ -160,7 +166,7 @@ def fit_target(
         importance = permutation_importance(fitted[choice.used], whole.encoded, unseen, task, columns, chosen.seed)
     return TargetFit(
         task.target, task.kind, whole.encoded, fitted, choice.champion, choice.baseline, choice.used, choice.status,
-        predictions, judged, importance,
+        predictions, judged, importance, scored.stopped,
     )  # fmt: skip
 
 
@@ -181,7 +187,7 @@ def _training(training: pd.DataFrame, task: Task, columns: list[str], settings: 
     """Prepare the rows and learn their terms."""
     data = known_rows(training, task, settings.max_rows, settings.seed)
     groups = pd.factorize(data[task.key], sort=True)[0].astype("int64")
-    terms = encoding.fix(encoding.learn(data, columns), data)
+    terms = encoding.learn(data, columns)
     return Training(data, task.outcome(data), terms, groups, settings.seed)
 
 
@@ -237,19 +243,9 @@ def _simplest(names: Sequence[str], loss: Mapping[str, FloatArray]) -> str:
 def _is_clear(predictions: pd.DataFrame, champion: str, baseline: str, kind: str, settings: Settings) -> bool:
     """Tell whether the 95 % intervals of champion and baseline lie apart, the champion's on the better side."""
     metric = "roc_auc" if kind == CLASSIFICATION else "rmse"
-    ends = {}
-    for name in (champion, baseline):
-        own = predictions[predictions["model"] == name]
-        y, p = own["actual"].to_numpy(dtype="float64"), own["prediction"].to_numpy(dtype="float64")
-        found = metrics.intervals(
-            y,
-            p,
-            own["group"].to_numpy(dtype="int64"),
-            kind=kind,
-            n_resamples=settings.n_resamples or Settings.n_resamples,
-            seed=settings.seed,
-        )
-        ends[name] = found[metric][1:]
+    both = predictions[predictions["model"].isin((champion, baseline))]
+    found = metrics.of_models(both, kind, settings.n_resamples or Settings.n_resamples, settings.seed)
+    ends = {name: measured[metric][1:] for name, measured in found.items()}
     if kind == CLASSIFICATION:
         return bool(ends[champion][0] > ends[baseline][1])
     return bool(ends[champion][1] < ends[baseline][0])

@@ -29,7 +29,8 @@ def to_tables(fit: TargetFit) -> dict[str, pd.DataFrame]:
     -------
     dict
         - ``model_fits`` [target x model]: ``target, kind, model, position, score, intercept, calibration_intercept,
-          calibration_slope, lower_bound, upper_bound, threshold, is_champion, is_baseline, is_used, status``
+          calibration_slope, lower_bound, upper_bound, threshold, is_champion, is_baseline, is_used, status``; of a
+          candidate that stopped after the first fold the status says why, and the numbers are null
         - ``term_segments`` [target x row]: ``target, position`` and the columns of ``encoding.COLUMNS``, ``typical``
         - ``term_coefficients`` [target x model x term]: ``target, model, position`` and those of ``TERM_COLUMNS``
         - ``tree_nodes`` [target x model x tree x node]: ``target, model`` and those of ``NODE_COLUMNS``
@@ -39,6 +40,9 @@ def to_tables(fit: TargetFit) -> dict[str, pd.DataFrame]:
             (fit.target, fit.kind, name, i, m.score, m.intercept, *m.calibration, *m.bounds, m.threshold,
              name == fit.champion, name == fit.baseline, name == fit.used, fit.status)
             for i, (name, m) in enumerate(fit.models.items())
+        ] + [
+            (fit.target, fit.kind, name, len(fit.models) + i, None, *([np.nan] * 6), False, False, False, why)
+            for i, (name, why) in enumerate(fit.stopped.items())
         ],
         columns=["target", "kind", "model", "position", "score", "intercept", "calibration_intercept",
                  "calibration_slope", "lower_bound", "upper_bound", "threshold", "is_champion", "is_baseline",
@@ -80,7 +84,7 @@ def from_tables(tables: Mapping[str, pd.DataFrame], target: str) -> TargetFit:
         segments[list(COLUMNS)].astype(COLUMNS), dict(zip(typical["term"], typical["typical"], strict=True))
     )
     found: dict[str, Model] = {}
-    for row in fits.to_dict("records"):
+    for row in fits[fits["score"].notna()].to_dict("records"):
         name = str(row["model"])
         terms, nodes = (own[t][own[t]["model"] == name] for t in ("term_coefficients", "tree_nodes"))
         found[name] = Model(
@@ -91,6 +95,8 @@ def from_tables(tables: Mapping[str, pd.DataFrame], target: str) -> TargetFit:
             (float(row["lower_bound"]), float(row["upper_bound"])), float(row["threshold"]),
         )  # fmt: skip
 
+    stopped = fits[fits["score"].isna()]
+
     def which(flag: str) -> str:
         return str(fits.loc[fits[flag].astype(bool), "model"].iloc[0])
 
@@ -99,6 +105,7 @@ def from_tables(tables: Mapping[str, pd.DataFrame], target: str) -> TargetFit:
         which("is_used"), str(fits["status"].iloc[0]), pd.DataFrame(columns=list(PREDICTION_COLUMNS)),
         pd.DataFrame(columns=list(METRIC_COLUMNS)),
         pd.DataFrame(columns=["model", "feature", "permutation_importance"]),
+        dict(zip(stopped["model"].astype(str), stopped["status"].astype(str), strict=True)),
     )  # fmt: skip
 
 

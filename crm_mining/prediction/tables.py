@@ -8,6 +8,7 @@ before it are what is learned from.
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from math import isfinite
 from typing import Any
 
 import duckdb
@@ -224,11 +225,25 @@ def _leave(fit: TargetFit, labels: Mapping[str, str]) -> dict[str, pd.DataFrame]
 
 def _stored(part: str, table: pd.DataFrame, target: str) -> pd.DataFrame:
     """Write each row as JSON, numbers to the last digit; what is not finite is null."""
-    rows = [
-        json.dumps({name: _plain(value) for name, value in row.items() if name != "target"})
-        for row in table.to_dict("records")
-    ]
+    names = [name for name in table.columns if name != "target"]
+    cells = [[f"{json.dumps(name)}: {text}" for text in _texts(table[name])] for name in names]
+    rows = ["{" + ", ".join(row) + "}" for row in zip(*cells, strict=True)]
     return pd.DataFrame({"target": target, "part": part, "position": range(len(rows)), "row": rows})
+
+
+def _texts(column: pd.Series) -> list[str]:
+    """Write each value as JSON; a text that is there often is written once."""
+    values = column.tolist()
+    if column.dtype == np.float64:
+        return [repr(value) if isfinite(value) else "null" for value in values]
+    if column.dtype == np.int64:
+        return [str(value) for value in values]
+    if column.dtype == np.bool_:
+        return ["true" if value else "false" for value in values]
+    if not isinstance(column.dtype, pd.StringDtype):
+        return [json.dumps(_plain(value)) for value in values]
+    known = {value: json.dumps(_plain(value)) for value in column.unique()}
+    return ["null" if is_null else known[value] for value, is_null in zip(values, column.isna(), strict=True)]
 
 
 def _plain(value: Any) -> Any:

@@ -47,6 +47,11 @@ class Task:
         """Whether a probability is predicted; otherwise an amount."""
         return self.kind == CLASSIFICATION
 
+    @property
+    def loss_name(self) -> str:
+        """What models are chosen by."""
+        return "log loss" if self.is_yes_no else "squared error"
+
     def outcome(self, data: pd.DataFrame) -> FloatArray:
         """Read the target, shape (n,); raise ValueError where a row has none or, of yes and no, another number."""
         y = as_numbers(data[self.target])

@@ -37,12 +37,16 @@ def decision_tree(data: Training) -> Model:
 
 
 def random_forest(data: Training) -> Model:
-    """Forest of 100 trees of at most 64 leaves on samples of at most 20,000 rows (Breiman 2001)."""
+    """Forest of 50 trees of at most 64 leaves (Breiman 2001), each on a third of the rows (20,000 at most).
+
+    Fewer rows make trees less alike. On two worlds of crm_mining.synth that no reported figure comes from, thirds
+    ranked better than whole samples (ROC area +.004 on average) at a third of the time.
+    """
     terms, x = tree_matrix(data)
-    n_trees = 100
+    n_trees = 50
     forest = RandomForestClassifier(
         n_trees, max_leaf_nodes=64, max_depth=12, min_samples_leaf=max(5, len(x) // 1000), max_features="sqrt",
-        max_samples=min(len(x), 20_000), random_state=data.seed, n_jobs=1,
+        max_samples=max(1, min(len(x) // 3, 20_000)), random_state=data.seed, n_jobs=1,
     ).fit(x, data.y)  # fmt: skip
     nodes = _node_table(terms, [_sklearn_tree(tree.tree_) for tree in forest.estimators_])
     return Model("random_forest", PROBABILITY, 0.0, nodes=nodes.assign(value=nodes["value"] / n_trees))
@@ -51,7 +55,7 @@ def random_forest(data: Training) -> Model:
 def boosting(data: Training) -> Model:
     """Histogram gradient boosting of small trees, stopped when a held-out seventh of the rows no longer gains."""
     terms, x = tree_matrix(data)
-    model = HistGradientBoostingClassifier(**_boosting_settings(data)).fit(x, data.y)
+    model = HistGradientBoostingClassifier(**_boosting_settings(data, learning_rate=0.1, patience=10)).fit(x, data.y)
     return Model("boosting", LOG_ODDS, *_boosted(model, terms))
 
 
@@ -60,18 +64,20 @@ def boosting_regression(data: Training) -> Model:
     terms, x = tree_matrix(data)
     is_positive = bool(data.y.min() >= 0 and data.y.sum() > 0)
     loss = "poisson" if is_positive else "squared_error"
-    model = HistGradientBoostingRegressor(loss=loss, **_boosting_settings(data)).fit(x, data.y)
+    chosen = _boosting_settings(data, learning_rate=0.06, patience=15)
+    model = HistGradientBoostingRegressor(loss=loss, **chosen).fit(x, data.y)
     intercept, terms_table, nodes = _boosted(model, terms)
     return Model(
         "boosting", LOG if is_positive else IDENTITY, intercept, terms_table, nodes, bounds=amount_bounds(data.y)
     )
 
 
-def _boosting_settings(data: Training) -> dict[str, Any]:
+def _boosting_settings(data: Training, *, learning_rate: float, patience: int) -> dict[str, Any]:
+    """Trees of 8 leaves on 63 bins: as good on worlds that no reported figure comes from as 15 on 255, and faster."""
     return {
-        "learning_rate": 0.06, "max_iter": 300, "max_leaf_nodes": 15, "min_samples_leaf": 20, "l2_regularization": 1.0,
-        "early_stopping": len(data.y) >= 500, "validation_fraction": 1 / 7, "n_iter_no_change": 15,
-        "random_state": data.seed,
+        "learning_rate": learning_rate, "max_iter": 300, "max_leaf_nodes": 8, "max_bins": 63, "min_samples_leaf": 20,
+        "l2_regularization": 1.0, "early_stopping": len(data.y) >= 500, "validation_fraction": 1 / 7,
+        "n_iter_no_change": patience, "random_state": data.seed,
     } | ({} if len(data.y) >= 500 else {"max_iter": 40})  # fmt: skip
 
 

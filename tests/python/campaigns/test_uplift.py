@@ -13,12 +13,14 @@ from conftest import Build, dbt_run_in_process
 from dbt.contracts.graph.manifest import Manifest
 
 from crm_mining.campaigns.uplift import (
+    _Ranking,
     estimate_effects,
     evaluate_uplift,
     qini_coefficient,
     qini_curve,
     score_from_tables,
 )
+from crm_mining.evaluation.resampling import draw_counts
 
 
 def world(n: int = 1500, n_campaigns: int = 6, effect: float = 0.2, seed: int = 1) -> pd.DataFrame:
@@ -243,3 +245,17 @@ def test_audiences_hold_who_consented_and_no_address(sample_build: Build) -> Non
     n = sample_build.query("select count(*), count(distinct audience) from marts.audiences")[0]
     assert n[0] > 100
     assert n[1] >= 5
+
+
+@pytest.mark.parametrize("digits", [9, 1])
+def test_weights_measure_as_the_drawn_rows_do(digits: int) -> None:
+    rng = np.random.default_rng(3)
+    uplift, gain = rng.normal(size=300).round(digits), rng.normal(0.1, 1, 300)
+    (counts,) = draw_counts(300, 10, 0)
+    area, top = _Ranking(uplift, gain).measure(counts)
+    for i, n in enumerate(counts.T.astype("int64")):
+        drawn_uplift, drawn_gain = np.repeat(uplift, n), np.repeat(gain, n)
+        assert area[i] == pytest.approx(qini_coefficient(drawn_uplift, drawn_gain), abs=1e-9)
+        means = pd.Series(drawn_gain).groupby(drawn_uplift).transform("mean").to_numpy()
+        first = np.argsort(-drawn_uplift, kind="stable")[:100]
+        assert top[i] == pytest.approx(means[first].mean(), abs=1e-9)

@@ -165,7 +165,7 @@ def test_stored_coefficients_are_those_scikit_learn_finds(training: models.Train
     terms, x = training.matrix(encoding.LINEAR)
     model = linear.logistic_regression(training)
     near = [
-        LogisticRegression(C=c, solver="newton-cholesky", max_iter=200, tol=1e-8).fit(x, training.y)
+        LogisticRegression(C=c, solver="newton-cholesky", max_iter=200, tol=1e-12).fit(x, training.y)
         for c in linear.LOGISTIC_C
     ]
     raw = model.raw(training.encoded, training.frame)
@@ -176,11 +176,12 @@ def test_stored_coefficients_are_those_scikit_learn_finds(training: models.Train
 def test_stored_trees_score_as_scikit_learn_does(training: models.Training) -> None:
     terms = training.encoded.terms(encoding.TREE)
     x = tree_walk.tree_values(training.encoded, terms, training.frame)
-    boosted = HistGradientBoostingClassifier(**trees._boosting_settings(training)).fit(x, training.y)
+    chosen = trees._boosting_settings(training, learning_rate=0.1, patience=10)
+    boosted = HistGradientBoostingClassifier(**chosen).fit(x, training.y)
     stored = trees.boosting(training).raw(training.encoded, training.frame)
     assert np.abs(stored - boosted.decision_function(x)).max() < 1e-9
     forest = RandomForestClassifier(
-        100, max_leaf_nodes=64, max_depth=12, min_samples_leaf=5, max_samples=len(x), random_state=1
+        50, max_leaf_nodes=64, max_depth=12, min_samples_leaf=5, max_samples=len(x) // 3, random_state=1
     ).fit(x, training.y)
     stored = trees.random_forest(training).raw(training.encoded, training.frame)
     assert np.abs(stored - forest.predict_proba(x)[:, 1]).max() < 1e-9
