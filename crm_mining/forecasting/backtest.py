@@ -18,8 +18,8 @@ from crm_mining.forecasting.history import MIN_OBSERVATIONS, prepare
 #: Cut-offs of a back-test. Five were better than three on 357 monthly series of the M3 competition (MASE 0.79, with
 #: three 0.81) and on the training part of the tourism set (1.729 and 1.734).
 N_TESTS = 5
-#: Below this many series new processes cost more than they save: each takes 4 to 5 CPU seconds to start, as much as 30 to
-#: 40 series (84 series of the sample: 11 CPU seconds in one process, 21 in two, in the same time).
+#: Below this many series new processes cost more than they save: each takes 4 to 5 CPU seconds to start, as much as 30
+#: to 40 series (84 series of the sample: 11 CPU seconds in one process, 21 in two, in the same time).
 MIN_PARALLEL = 400
 #: Changes when the same history would be forecast otherwise.
 VERSION = "3"

@@ -1,6 +1,6 @@
 {#- Who was forgotten is not landed again, although the source may still deliver the person: records by the keyed hash of their key,
     rows that refer to them without the reference and without what their columns declare as personal. The connection knows the hashes
-    (crm_mining.erasure); with none of them nothing is hashed. -#}
+    (crm_mining.warehouse.erasure); with none of them nothing is hashed. -#}
 {% macro where_not_forgotten(table, columns) %}
     {% set key = person_key(table) %}
     {% if not key or key not in columns or not anybody_forgotten() %}{{ return('') }}{% endif %}

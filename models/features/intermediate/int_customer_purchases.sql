@@ -34,7 +34,7 @@ counted as (
         count(*) - 1 as n_repeat_orders,
         date_diff('day', first_purchase_date, max(purchase_date)) as recency_days,
         date_diff('day', first_purchase_date, as_of_date) as age_days,
-        -- State before CALIBRATION_DAYS of crm_mining.value, by which p_alive is calibrated.
+        -- State before CALIBRATION_DAYS of crm_mining.value.tables, by which p_alive is calibrated.
         nullif(count(*) filter (where purchase_date <= as_of_date - 180), 0) - 1 as n_repeat_orders_before,
         date_diff('day', first_purchase_date, max(purchase_date) filter (where purchase_date <= as_of_date - 180)) as recency_days_before,
         (sum(amount) filter (where purchase_date > first_purchase_date) / nullif(count(*) - 1, 0))::double as mean_repeat_amount
