@@ -39,8 +39,9 @@ def decision_tree(data: Training) -> Model:
 def random_forest(data: Training) -> Model:
     """Forest of 50 trees of at most 64 leaves (Breiman 2001), each on a third of the rows (20,000 at most).
 
-    Fewer rows make trees less alike. On two worlds of crm_mining.synth that no reported figure comes from, thirds
-    ranked better than whole samples (ROC area +.004 on average) at a third of the time.
+    A third of the time of 100 trees on whole samples. On two worlds of crm_mining.synth that no reported figure comes
+    from, ROC areas of purchases and churn were .004 higher on average, those of answers to campaigns, which hardly
+    anything predicts (.49 to .58), .022 lower; 100 trees on thirds gained .003 over all, at three quarters of the time.
     """
     terms, x = tree_matrix(data)
     n_trees = 50

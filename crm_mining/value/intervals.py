@@ -5,6 +5,7 @@ so a few thousand simulations serve any number of customers; and on nobody else,
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -67,10 +68,14 @@ def predictive_intervals(
     levels = [np.clip((q - (1 - alive)) / np.maximum(alive, 1e-12), 0.0, 1.0) for q in (0.025, 0.975)]
     result = np.zeros((len(n_orders), 4))
     keys, which = np.unique(np.column_stack([n_orders, seen, cell]), axis=0, return_inverse=True)
+
+    @lru_cache(maxsize=64)  # The keys are sorted: the upper end of one cell is the lower end of the next.
+    def futures(x: float, seen: float, at: float) -> tuple[FloatArray, FloatArray]:
+        return _futures(x, seen, 2.0 ** (at / _CELLS_PER_DOUBLING), parameters, spend, model)
+
     by_key = np.split(np.argsort(which, kind="stable"), np.cumsum(np.bincount(which))[:-1])
     for (value, value_seen, at), rows in zip(keys.tolist(), by_key if len(keys) else [], strict=True):
-        ratios = (2.0 ** (at / _CELLS_PER_DOUBLING), 2.0 ** ((at + 1) / _CELLS_PER_DOUBLING))
-        ends = [_futures(value, value_seen, ratio, parameters, spend, model) for ratio in ratios]
+        ends = [futures(value, value_seen, end) for end in (at, at + 1)]
         for column in range(4):
             level = levels[column % 2][rows] * (_N_DRAWS - 1)
             low, high = (np.interp(level, np.arange(_N_DRAWS), end[column // 2]) for end in ends)
