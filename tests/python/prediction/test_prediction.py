@@ -181,7 +181,7 @@ def test_stored_trees_score_as_scikit_learn_does(training: models.Training) -> N
     stored = trees.boosting(training).raw(training.encoded, training.frame)
     assert np.abs(stored - boosted.decision_function(x)).max() < 1e-9
     forest = RandomForestClassifier(
-        50, max_leaf_nodes=64, max_depth=12, min_samples_leaf=5, max_samples=len(x) // 3, random_state=1
+        100, max_leaf_nodes=64, max_depth=12, min_samples_leaf=5, max_samples=len(x) // 3, random_state=1
     ).fit(x, training.y)
     stored = trees.random_forest(training).raw(training.encoded, training.frame)
     assert np.abs(stored - forest.predict_proba(x)[:, 1]).max() < 1e-9
