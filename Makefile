@@ -23,7 +23,7 @@ build: $(STAMP)  ## install what is missing, then raw tables to tested marts; VA
 test: $(STAMP)   ## all tests of the code, the unit tests of dbt too (the tests of the data run within the build)
 	$(BIN)/pytest -n 2 --dist loadfile
 
-test-quick: $(STAMP) ## those that build no warehouse: a minute
+test-quick: $(STAMP) ## those that build no warehouse
 	$(BIN)/pytest -n 2 --dist loadfile -m "not warehouse"
 
 soak: $(STAMP)   ## kill publish, backup, restore and builds over and over, fill their disk; prints what was survived (a quarter of an hour)

@@ -14,7 +14,7 @@ from crm_mining.common.arrays import FloatArray, IntArray
 
 #: What a measure is known by.
 Name = TypeVar("Name", bound=Hashable)
-#: Counts of so many rows and draws are held at a time: more would leave the processor's cache.
+#: At most this many counts (rows times draws) are held at a time: more would leave the processor's cache.
 CHUNK_CELLS = 400_000
 
 
